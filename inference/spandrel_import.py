@@ -3,10 +3,10 @@
 spandrel imports `torchvision.transforms.functional` for two of its networks only, LaMa
 (inpainting) and RestoreFormer (aligned faces). Importing the real torchvision costs more than a
 second, most of it for a compiler that is never used, and fails outright where torch is a CPU build
-and torchvision is not: its C++ operators cannot load and its registration of their shapes raises.
-So a stand-in takes its place while spandrel is imported, and forwards to the real functions should
-one of those two networks ever be asked for. Defining the missing operators' schemas, the other
-known way, keeps the slow import.
+and torchvision is not: its C++ operators cannot load, and registering their shapes raises. So a
+stand-in takes its place while spandrel is imported, and fetches the real functions should one of
+those two networks ever be run. Defining the missing operators' schemas, the other known way, keeps
+the slow import.
 """
 
 import importlib
@@ -23,14 +23,16 @@ class _InterpolationMode(Enum):
     BILINEAR = "bilinear"
 
 
-def _forward(name: str) -> Any:
+def _deferred(name: str) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
-        args = tuple(a.value if isinstance(a, _InterpolationMode) else a for a in args)
         functional = importlib.import_module(_FUNCTIONAL)
-        for key, value in kwargs.items():
-            if isinstance(value, _InterpolationMode):
-                kwargs[key] = functional.InterpolationMode(value.value)
-        return getattr(functional, name)(*args, **kwargs)
+
+        def real(value: Any) -> Any:
+            is_mode = isinstance(value, _InterpolationMode)
+            return functional.InterpolationMode(value.value) if is_mode else value
+
+        kwargs = {key: real(value) for key, value in kwargs.items()}
+        return getattr(functional, name)(*map(real, args), **kwargs)
 
     return call
 
@@ -40,10 +42,10 @@ def _import_spandrel() -> types.ModuleType:
     if any(name in sys.modules for name in names):
         return importlib.import_module("spandrel")
     stand_ins = {name: types.ModuleType(name) for name in names}
-    functional = stand_ins[_FUNCTIONAL]
-    vars(functional).update(
-        InterpolationMode=_InterpolationMode, rotate=_forward("rotate"), normalize=_forward("normalize")
-    )
+    functional: Any = stand_ins[_FUNCTIONAL]
+    functional.InterpolationMode = _InterpolationMode
+    functional.rotate = _deferred("rotate")
+    functional.normalize = _deferred("normalize")
     sys.modules.update(stand_ins)
     try:
         return importlib.import_module("spandrel")

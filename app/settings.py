@@ -1,0 +1,39 @@
+"""Settings from the environment, typed and checked once. Imports nothing of ours."""
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every field is an environment variable of the same name in capitals."""
+
+    model_config = SettingsConfigDict(env_file=None, frozen=True)
+
+    data_dir: Path = Path("data")
+    """Folder of everything that is kept; models lie in its `models/`."""
+
+    max_input_megapixels: float = Field(default=25, gt=0)
+    """Most that a picture handed in may have."""
+
+    max_output_megapixels: float = Field(default=400, gt=0)
+    """Most that a result may have."""
+
+    @property
+    def models_dir(self) -> Path:
+        return self.data_dir / "models"
+
+
+class InvalidSettings(Exception):
+    """A setting has a value that cannot be used; the message names it."""
+
+
+def load_settings() -> Settings:
+    """Read the environment. Raises `InvalidSettings`."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper()
+        raise InvalidSettings(f"The setting {name} is not usable: {first['msg']}.") from error

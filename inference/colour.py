@@ -1,0 +1,117 @@
+"""Colour profiles and colour models, outside the network's view.
+
+The network works on the picture's own RGB numbers, whatever RGB profile they have: photos in
+Display P3 or Adobe RGB have tone curves like sRGB's, and a detour through sRGB would clip the
+colours that sRGB cannot hold. The profile is passed on instead, so colours stay what they were.
+"""
+
+import io
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+Space = Literal["RGB ", "GRAY", "CMYK"]
+
+
+def profile_space(icc: bytes | None) -> str | None:
+    """The colour model that an ICC profile describes (`"RGB "`, `"GRAY"`, `"CMYK"`, …).
+
+    `None` for no profile or one that cannot be read. ICC.1:2022, section 7.2.
+    """
+    if icc is None:
+        return None
+    try:
+        ImageCms.ImageCmsProfile(io.BytesIO(icc))
+    except (OSError, ImageCms.PyCMSError):
+        return None
+    return icc[16:20].decode("latin-1")
+
+
+def srgb_profile() -> bytes:
+    """An sRGB profile as bytes."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
+    """Convert from the given profile to sRGB: L stays L, RGB and CMYK become RGB.
+
+    Alpha is kept. Raises `ImageCms.PyCMSError` when the profile does not fit the picture.
+    """
+    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+    colour = image.convert(image.mode.removesuffix("A")) if alpha else image
+    converted = _convert(colour, icc, srgb_profile(), "RGB")
+    if image.mode in ("L", "LA"):
+        converted = converted.convert("L")
+    if alpha:
+        converted.putalpha(alpha)
+    return converted
+
+
+def to_cmyk(image: Image.Image, icc: bytes | None) -> Image.Image:
+    """Convert sRGB to CMYK, by the given profile or, without one, by full black replacement.
+
+    The latter inverts exactly what Pillow does to show a CMYK picture that has no profile, with as
+    much of every colour as possible printed in black.
+    """
+    if icc is not None:
+        return _convert(image, srgb_profile(), icc, "CMYK")
+    rgb = np.asarray(image).astype(np.float32)
+    white = rgb.max(axis=2, keepdims=True)
+    inks = np.where(white > 0, 255 - 255 * rgb / np.maximum(white, 1), 0)
+    cmyk = np.concatenate([inks, 255 - white], axis=2)
+    return Image.frombytes("CMYK", image.size, np.rint(cmyk).astype(np.uint8).tobytes())
+
+
+def _convert(image: Image.Image, source: bytes, target: bytes, mode: str) -> Image.Image:
+    # Relative colorimetric with black point compensation is what photo editors convert with.
+    converted = ImageCms.profileToProfile(
+        image,
+        ImageCms.ImageCmsProfile(io.BytesIO(source)),
+        ImageCms.ImageCmsProfile(io.BytesIO(target)),
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        outputMode=mode,
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    assert converted is not None
+    return converted
+
+
+def bleed(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give fully transparent pixels the colours of what is visible around them.
+
+    `pixels` has shape (height, width, 2 or 4), alpha last; a new array of the same shape is
+    returned, alpha and all visible pixels unchanged. Without this the network mixes whatever lies
+    beneath the transparency, usually black, into every edge. Colours spread from coarse to fine
+    through a pyramid ("pull-push": Gortler et al., The Lumigraph, 1996).
+    """
+    alpha = pixels[..., -1:]
+    visible = (alpha > 0).astype(np.float32)
+    out = pixels.copy()
+    if not visible.any():
+        out[..., :-1] = 0
+        return out
+    colours = pixels[..., :-1].astype(np.float32) * visible
+    filled = _pull_push(colours, visible)
+    out[..., :-1] = np.where(alpha > 0, pixels[..., :-1], np.rint(filled)).astype(np.uint8)
+    return out
+
+
+def _pull_push(colours: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fill where `weights` is 0; `colours` are already multiplied by them."""
+    filled = colours / np.maximum(weights, 1e-6)
+    if min(weights.shape[:2]) <= 1 or weights.all():
+        if not weights.all():
+            filled = np.where(weights > 0, filled, colours.sum((0, 1)) / weights.sum())
+        return filled
+    coarse = _pull_push(_halve(colours), _halve(weights))
+    height, width = weights.shape[:2]
+    doubled = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+    return np.where(weights > 0, filled, doubled)
+
+
+def _halve(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    height, width = array.shape[:2]
+    even = np.pad(array, ((0, height % 2), (0, width % 2), (0, 0)))
+    return even.reshape(-(-height // 2), 2, -(-width // 2), 2, -1).sum((1, 3))

@@ -1,0 +1,276 @@
+"""A picture in, a larger picture out.
+
+Reads in the order a picture takes: decode, plan, network, filter, encode. Streams in, streams out;
+knows nothing of paths, users or rows of a database.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import isqrt
+from typing import BinaryIO, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inference import colour, encoders, image_io, memory, precision
+from inference.canvas import SMALLEST_TILE, Canvas
+from inference.errors import Canceled, InvalidOptions, ResolutionTooHigh
+from inference.loader import Network, load
+from inference.options import Options, Precision
+from inference.report import Report, versions
+from inference.resample import Resampler
+from inference.scaling import Scaling, plan_scaling
+from inference.weights import InstalledModel, StoredWeights
+
+Pixels = NDArray[np.uint8]
+OnProgress = Callable[[int, int], None]
+ShouldStop = Callable[[], bool]
+
+_STOP_EVERY = 0.25  # seconds between two questions; asking may cost the caller a query
+_WARM_BYTES = 1 << 30
+
+
+class WeightStore(Protocol):
+    """What the engine asks of a `ModelStore`."""
+
+    def load(self, name: str) -> StoredWeights: ...
+
+
+class Engine:
+    """Upscales pictures one at a time, and keeps the networks it used loaded.
+
+    Not thread-safe: one engine per thread.
+    """
+
+    def __init__(
+        self,
+        models: WeightStore,
+        device: str = "auto",
+        max_input_pixels: int = image_io.DEFAULT_MAX_INPUT_PIXELS,
+        max_output_pixels: int = image_io.DEFAULT_MAX_OUTPUT_PIXELS,
+        warm_bytes: int = _WARM_BYTES,
+    ) -> None:
+        """`device` is `auto` or a torch device such as `cpu`, `cuda`, `cuda:1`, `mps`.
+
+        `warm_bytes` limits the weights kept loaded; the network in use stays in any case. Raises
+        `InvalidOptions` for a device that is not there.
+        """
+        self.device = _device(device)
+        self._models = models
+        self._max_input_pixels = max_input_pixels
+        self._max_output_pixels = max_output_pixels
+        self._warm_bytes = warm_bytes
+        self._warm: OrderedDict[tuple[str, str], tuple[Network, InstalledModel]] = OrderedDict()
+
+    def upscale(
+        self,
+        source: BinaryIO,
+        sink: BinaryIO,
+        options: Options | None = None,
+        on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Report:
+        """Write the enlarged picture to `sink`.
+
+        `source` is seekable. `sink` needs `write` only; when an exception leaves this call, what
+        was written to it is not a picture and must be thrown away. `on_progress(done, total)`
+        counts input pixels that went through the network; `total` may grow. `should_stop()` is
+        asked about four times a second, between two layers of the network; a true answer raises
+        `Canceled`.
+
+        Raises the types of `inference.errors`, and `OSError` of the two streams.
+        """
+        options = options or Options()
+        run = _Run(on_progress, should_stop)
+        peak = memory.PeakMemory(self.device)
+        with run.timed("decode"):
+            picture = image_io.read(source, self._max_input_pixels, options.metadata)
+        output_format = options.output_format or picture.format
+        with run.timed("load"):
+            network, info = self._network(options.model, options.precision)
+        scaling = plan_scaling(picture.size, network.scale, options)
+        self._check_output(scaling)
+        encoders.check(output_format, scaling.output, picture.has_alpha)
+
+        with run.timed("decode"):
+            pixels = colour.bleed(picture.pixels) if picture.has_alpha else picture.pixels
+        for _ in range(scaling.passes - 1):
+            rows = self._enlarge(network, pixels, options, run, scaling)
+            pixels = np.concatenate(list(rows))
+        resampler = Resampler(scaling.network, scaling.output)
+        encoder = encoders.encoder(
+            output_format, sink, scaling.output, picture.channels, picture.metadata, options
+        )
+        for rows in self._enlarge(network, pixels, options, run, scaling):
+            with run.timed("resize"):
+                resized = resampler.push(rows)
+            with run.timed("encode"):
+                if len(resized):
+                    encoder.write(resized)
+        run.check()
+        with run.timed("encode"):
+            encoder.finish()
+        return Report(
+            input=picture.size,
+            output=scaling.output,
+            output_format=output_format,
+            scaling=scaling,
+            model=options.model,
+            architecture=network.architecture,
+            model_source=info.source,
+            weights_sha256=info.weights_sha256,
+            device=_device_name(self.device),
+            dtype=run.dtype or precision.name_of(network.dtype),
+            tile=run.tile,
+            tiles=run.tiles,
+            restarts=run.restarts,
+            seconds={phase: round(spent, 3) for phase, spent in run.seconds.items()},
+            peak_memory=peak.bytes,
+            versions=versions(),
+            notes=(*picture.notes, *run.notes),
+        )
+
+    def _network(self, name: str, wanted: Precision) -> tuple[Network, InstalledModel]:
+        key = (name, wanted)
+        if key not in self._warm:
+            weights = self._models.load(name)
+            network = load(
+                weights.state_dict,
+                self.device,
+                lambda descriptor: precision.choose(wanted, self.device, descriptor),
+            )
+            self._warm[key] = network, weights.info
+        self._warm.move_to_end(key)
+        while len(self._warm) > 1 and self._warm_total() > self._warm_bytes:
+            self._warm.popitem(last=False)
+        return self._warm[key]
+
+    def _warm_total(self) -> int:
+        return sum(network.bytes_of_weights for network, _ in self._warm.values())
+
+    def _check_output(self, scaling: Scaling) -> None:
+        if scaling.output.pixels > self._max_output_pixels:
+            raise ResolutionTooHigh(
+                f"The result would be {scaling.output}, "
+                f"{image_io.megapixels(scaling.output.pixels)} megapixels; "
+                f"{image_io.megapixels(self._max_output_pixels)} is the most that is made here.",
+                "Choose a smaller scale or target size.",
+            )
+
+    def _enlarge(
+        self, network: Network, pixels: Pixels, options: Options, run: "_Run", scaling: Scaling
+    ) -> Iterator[Pixels]:
+        """One pass over a whole picture."""
+        canvas = Canvas(
+            network,
+            pixels,
+            options.tile or self._tile(network, pixels, options.memory_budget),
+            run.begin_pass(scaling),
+            lambda: self._network(options.model, "fp32")[0],
+        )
+        rows = canvas.rows()
+        while True:
+            with run.timed("network"):
+                band = next(rows, None)
+            if band is None:
+                break
+            yield band
+        run.end_pass(canvas)
+
+    def _tile(self, network: Network, pixels: Pixels, budget: int | None) -> int | None:
+        """The largest core whose window fits the memory, `None` when the whole picture does."""
+        bytes_free = budget or memory.available(self.device) // 2
+        window = min(int(bytes_free / network.bytes_per_pixel), network.largest_window)
+        if pixels.shape[0] * pixels.shape[1] <= window:
+            return None
+        return max(SMALLEST_TILE, isqrt(window) - 2 * network.halo)
+
+
+class _Run:
+    """The running account of one call: progress, stop, time, and what the report will say."""
+
+    def __init__(self, on_progress: OnProgress | None, should_stop: ShouldStop | None) -> None:
+        self.seconds: dict[str, float] = {}
+        self.tile: int | None = None
+        self.tiles = 0
+        self.restarts = 0
+        self.dtype: str | None = None
+        self.notes: list[str] = []
+        self._on_progress = on_progress
+        self._should_stop = should_stop
+        self._started = time.perf_counter()
+        self._next_check = self._started
+        self._passes_done = 0
+        self._pixels_done = 0.0
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            now = time.perf_counter()
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + now - begin
+            self.seconds["total"] = now - self._started
+
+    def check(self) -> None:
+        """Raise `Canceled` when the caller wants to stop; asks at most every `_STOP_EVERY`."""
+        now = time.perf_counter()
+        if self._should_stop is None or now < self._next_check:
+            return
+        if self._should_stop():
+            raise Canceled
+        self._next_check = time.perf_counter() + _STOP_EVERY
+
+    def begin_pass(self, scaling: Scaling) -> Callable[[float, int], None]:
+        """The callback for this pass's progress; later passes count by their pixels."""
+        self._passes_done += 1
+        later = sum(
+            (scaling.source * scaling.network_scale**index).pixels
+            for index in range(self._passes_done, scaling.passes)
+        )
+        before = self._pixels_done
+
+        def on_pixels(done: float, total: int) -> None:
+            self.check()
+            self._pixels_done = before + done
+            if self._on_progress:
+                self._on_progress(int(self._pixels_done), int(before) + total + later)
+
+        return on_pixels
+
+    def end_pass(self, canvas: Canvas) -> None:
+        self.tile = canvas.tile
+        self.tiles += canvas.tiles_done
+        self.restarts += canvas.restarts
+        if canvas.restarts:
+            self.notes.append("Memory ran out, so the picture was cut into smaller pieces.")
+        if canvas.fell_back:
+            self.dtype = "fp32"
+            self.notes.append("The network left its number range and was run in full precision.")
+
+
+def _device(wanted: str) -> torch.device:
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidOptions(
+            f"The device {wanted!r} can't be used here.", "Use auto or cpu."
+        ) from error
+    return device
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return (
+        f"{device.type} ({' '.join(precision.cpu_flags())})"
+        if device.type == "cpu"
+        else str(device)
+    )

@@ -1,0 +1,79 @@
+"""The resize filter after the network, strip by strip.
+
+Lanczos with three lobes, as Pillow computes it, on the picture's own numbers.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from inference.geometry import Size
+
+Pixels = NDArray[np.uint8]
+
+_LOBES = 3
+
+
+class Resampler:
+    """Takes rows of one size and gives rows of another, top to bottom.
+
+    The rows are those that resizing the whole picture at once would give.
+    """
+
+    def __init__(self, source: Size, target: Size) -> None:
+        self._source = source
+        self._target = target
+        self._scale = source.height / target.height
+        self._reach = math.ceil(_LOBES * max(1.0, self._scale)) + 1
+        self._kept: Pixels | None = None
+        self._kept_top = 0
+        self._done = 0
+
+    def push(self, rows: Pixels) -> Pixels:
+        """Take the next rows, shape (any number, source width, C); return what is ready by them.
+
+        The result has shape (ready rows, target width, C); ready rows may be 0. After the last
+        source row all of the target's rows have been returned.
+        """
+        if self._source == self._target:
+            return rows
+        kept = rows if self._kept is None else np.concatenate([self._kept, rows])
+        bottom = self._kept_top + len(kept)
+        if bottom == self._source.height:
+            ready = self._target.height
+        else:
+            ready = max(self._done, math.floor((bottom - self._reach) / self._scale))
+        out = self._resize(kept, self._done, ready)
+        self._done = ready
+        still_needed = max(0, math.floor(ready * self._scale) - self._reach)
+        self._kept = kept[max(0, still_needed - self._kept_top) :]
+        self._kept_top = max(self._kept_top, still_needed)
+        return out
+
+    def _resize(self, kept: Pixels, first: int, last: int) -> Pixels:
+        size = Size(self._target.width, last - first)
+        out = np.empty((size.height, size.width, kept.shape[2]), np.uint8)
+        if not size.height:
+            return out
+        top = first * self._scale - self._kept_top
+        box = (
+            0,
+            max(0.0, top),
+            self._source.width,
+            min(len(kept), top + size.height * self._scale),
+        )
+        # Alpha apart: Pillow would multiply it into the colours and lose their low bits, and the
+        # colours beneath transparency are sound already.
+        for planes in _plane_groups(kept.shape[2]):
+            image = Image.fromarray(np.ascontiguousarray(kept[..., planes]).squeeze())
+            resized = image.resize(size, Image.Resampling.LANCZOS, box=box)
+            out[..., planes] = np.asarray(resized).reshape(*out.shape[:2], -1)
+        return out
+
+
+def _plane_groups(channels: int) -> tuple[slice, ...]:
+    if channels in (1, 3):
+        return (slice(0, channels),)
+    return slice(0, channels - 1), slice(channels - 1, channels)

@@ -1,0 +1,65 @@
+"""Networks whose tail can run in strips without changing a bit.
+
+RRDBNet (ESRGAN) works at the picture's own size and enlarges at the very end. The trunk needs a
+wide neighbourhood and about 1 KB per pixel; the tail needs two pixels of neighbourhood and ten
+times the memory. So the trunk sees the whole window at once, and the tail follows strip by strip
+with its full halo. Every output pixel is computed from the same numbers in the same order as in
+one piece.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# 3x3 convolutions of the tail reach 1 + 0.5 + 0.25 + 0.25 pixels of the trunk's grid at most (one
+# at each enlarged size, two more at the last), whatever the number of enlargements.
+_HALO = 2
+_STRIP_PIXELS = 32_768
+_LEAST_ROWS = 16
+
+
+class TrunkAndTail:
+    """An RRDBNet in two parts.
+
+    `scale` is output pixels per trunk pixel, `unshuffle` input pixels per trunk pixel.
+    """
+
+    def __init__(self, network: Any) -> None:
+        self.trunk: nn.Sequential = network.model[:2]
+        self.tail: nn.Sequential = network.model[2:]
+        self.scale: int = network.scale
+        self.unshuffle: int = network.shuffle_factor or 1
+
+    def strips(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Yield (first output row, result of shape (1, C, rows, W)) from top to bottom.
+
+        `image` has shape (1, C, H, W), both sides a multiple of `unshuffle`.
+        """
+        if self.unshuffle > 1:
+            image = torch.pixel_unshuffle(image, self.unshuffle)
+        features = self.trunk(image)
+        height, width = features.shape[-2:]
+        rows = max(_LEAST_ROWS, _STRIP_PIXELS // width)
+        for top in range(0, height, rows):
+            bottom = min(height, top + rows)
+            first, last = max(0, top - _HALO), min(height, bottom + _HALO)
+            result = self.tail(features[:, :, first:last])
+            start = (top - first) * self.scale
+            yield top * self.scale, result[:, :, start : start + (bottom - top) * self.scale]
+
+
+def split(descriptor: Any) -> TrunkAndTail | None:
+    """The two parts of a spandrel descriptor's network, or `None` when it has no such shape."""
+    network = descriptor.model
+    if descriptor.architecture.id != "ESRGAN" or not isinstance(network.model, nn.Sequential):
+        return None
+    tail = network.model[2:]
+    for module in tail:
+        if isinstance(module, nn.Conv2d):
+            if module.kernel_size != (3, 3) or module.padding != (1, 1):
+                return None
+        elif not isinstance(module, nn.Upsample | nn.LeakyReLU):
+            return None
+    return TrunkAndTail(network)

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from inference.catalog import CATALOG
 from tqdm import tqdm
 
-from app.cli_models import ensure_installed
+from app.cli_models import download_bar
 from app.settings import Settings
+from inference.catalog import CATALOG
 from inference.errors import EngineError, InvalidOptions
 from inference.options import (
     DEFAULT_MODEL,
@@ -105,12 +105,15 @@ def run(args: argparse.Namespace) -> int:
     for source in sources:
         _check_readable(source)
     # The slow import comes after everything that can be refused without it.
+    from inference.allocator import keep_freed_memory
+    from inference.engine import Engine
     from inference.weights import ModelStore
 
-    from inference.engine import Engine
-
+    keep_freed_memory()
     store = ModelStore(args.models)
-    ensure_installed(store, options.model)
+    if options.model not in store.names():
+        with download_bar(options.model) as show:
+            store.pull(options.model, on_progress=show)
     engine = Engine(
         store,
         args.device,

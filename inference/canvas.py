@@ -6,6 +6,7 @@ Knows a network and pixels; nothing of files and formats.
 import gc
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 
 from inference.errors import InvalidWeights, OutOfMemory
 from inference.geometry import Region, Size
-from inference.loader import NonFiniteResult, OnWork
 from inference.memory import is_out_of_memory
+from inference.meter import OnWork
+from inference.network import NonFiniteResult
 from inference.tiles import Band, plan
 
 Pixels = NDArray[np.uint8]
@@ -24,7 +26,7 @@ SMALLEST_TILE = 32
 
 
 class PixelNetwork(Protocol):
-    """What a canvas asks of a network: `inference.loader.Network`, or a fake."""
+    """What a canvas asks of a network: `inference.network.Network`, or a fake."""
 
     scale: int
     align: int
@@ -95,15 +97,14 @@ class Canvas:
 
     def _band(self, band: Band, pixels_left: int) -> Pixels:
         s = self._network.scale
-        done, total = self._pixels_done, self._pixels_done + pixels_left
+        done = self._pixels_done
+        total = done + pixels_left
         region = Region(0, band.top, self._size.width, band.height)
         out = np.empty((band.height * s, self._size.width * s, self._pixels.shape[2]), np.uint8)
         for tile in band.tiles:
             area = tile.window.width * tile.window.height
-            result = self._network(
-                self._pixels[tile.window.slices],
-                lambda share, done=done, area=area: self._on_pixels(done + share * area, total),
-            )
+            on_work = partial(self._report, done, area, total)
+            result = self._network(self._pixels[tile.window.slices], on_work)
             out[tile.core.relative_to(region).scaled(s).slices] = result[
                 tile.core.relative_to(tile.window).scaled(s).slices
             ]
@@ -112,6 +113,9 @@ class Canvas:
         self._pixels_done = done
         self.tiles_done += len(band.tiles)
         return out
+
+    def _report(self, done: float, area: int, total: int, share: float) -> None:
+        self._on_pixels(done + share * area, total)
 
     def _cut_smaller(self) -> None:
         gc.collect()

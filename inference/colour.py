@@ -75,6 +75,8 @@ def _convert(image: Image.Image, source: bytes, target: bytes, mode: str) -> Ima
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
     assert converted is not None
+    # Pillow notes the target profile on the result, and would write it into files unasked.
+    converted.info.pop("icc_profile", None)
     return converted
 
 
@@ -99,11 +101,12 @@ def bleed(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _pull_push(colours: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fill where `weights` is 0; `colours` are already multiplied by them."""
-    filled = colours / np.maximum(weights, 1e-6)
-    if min(weights.shape[:2]) <= 1 or weights.all():
-        if not weights.all():
-            filled = np.where(weights > 0, filled, colours.sum((0, 1)) / weights.sum())
+    """Fill where `weights` is 0; `colours` are already multiplied by them.
+
+    Some weight must be positive: then the last level, a single pixel, has weight.
+    """
+    filled: NDArray[np.float32] = np.divide(colours, np.maximum(weights, 1e-6), dtype=np.float32)
+    if weights.all():
         return filled
     coarse = _pull_push(_halve(colours), _halve(weights))
     height, width = weights.shape[:2]
@@ -114,4 +117,6 @@ def _pull_push(colours: NDArray[np.float32], weights: NDArray[np.float32]) -> ND
 def _halve(array: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = array.shape[:2]
     even = np.pad(array, ((0, height % 2), (0, width % 2), (0, 0)))
-    return even.reshape(-(-height // 2), 2, -(-width // 2), 2, -1).sum((1, 3))
+    blocks = even.reshape(-(-height // 2), 2, -(-width // 2), 2, -1)
+    sums: NDArray[np.float32] = blocks.sum((1, 3))
+    return sums

@@ -23,6 +23,9 @@ from inference.png import PngWriter
 _LONGEST_SIDE: dict[Format, int] = {"png": 2**31 - 1, "jpg": 65_500, "webp": 16_383}
 _NAMES: dict[Format, str] = {"png": "PNG", "jpg": "JPEG", "webp": "WebP"}
 _METRE = 39.3701  # inches
+# One JPEG segment holds 65,533 bytes; XMP begins with a name of 29.
+_JPEG_EXIF_MOST = 65_533
+_JPEG_XMP_MOST = 65_533 - 29
 
 
 class Encoder(Protocol):
@@ -108,7 +111,12 @@ class _WholePicture:
             "JPEG",
             quality=self._options.quality,
             subsampling="4:4:4",
-            **_given(icc_profile=kept.icc, dpi=_whole(kept.dpi), exif=kept.exif, xmp=kept.xmp),
+            **_given(
+                icc_profile=kept.icc,
+                dpi=_whole(kept.dpi),
+                exif=_at_most(_JPEG_EXIF_MOST, kept.exif),
+                xmp=_at_most(_JPEG_XMP_MOST, kept.xmp),
+            ),
         )
 
     def _save_webp(self, image: Image.Image, buffer: io.BytesIO) -> None:
@@ -131,15 +139,23 @@ def _given(**values: object) -> dict[str, object]:
     return {key: value for key, value in values.items() if value is not None}
 
 
+def _at_most(length: int, data: bytes | None) -> bytes | None:
+    """The block, or nothing: half a block is none, and no reason to lose the finished picture."""
+    return data if data is not None and len(data) <= length else None
+
+
 def _whole(dpi: tuple[float, float] | None) -> tuple[int, int] | None:
     return (round(dpi[0]), round(dpi[1])) if dpi else None
 
 
 def _exif_with_dpi(kept: Metadata) -> bytes | None:
     """WebP has no field of its own for the print resolution; EXIF has."""
-    if kept.dpi is None or kept.exif is not None:
+    if kept.dpi is None:
         return kept.exif
     exif = Image.Exif()
+    exif.load(kept.exif or b"")
+    if 0x011A in exif and 0x011B in exif:
+        return kept.exif
     exif[0x011A], exif[0x011B], exif[0x0128] = (*kept.dpi, 2)
     return exif.tobytes()
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from inference import colour, encoders, image_io, memory, precision
 from inference.canvas import SMALLEST_TILE, Canvas
 from inference.errors import Canceled, InvalidOptions, ResolutionTooHigh
-from inference.loader import Network, load
+from inference.loader import load
+from inference.network import Network
 from inference.options import Options, Precision
 from inference.report import Report, versions
 from inference.resample import Resampler
@@ -98,8 +99,7 @@ class Engine:
         with run.timed("decode"):
             pixels = colour.bleed(picture.pixels) if picture.has_alpha else picture.pixels
         for _ in range(scaling.passes - 1):
-            rows = self._enlarge(network, pixels, options, run, scaling)
-            pixels = np.concatenate(list(rows))
+            pixels = np.concatenate(list(self._enlarge(network, pixels, options, run, scaling)))
         resampler = Resampler(scaling.network, scaling.output)
         encoder = encoders.encoder(
             output_format, sink, scaling.output, picture.channels, picture.metadata, options

@@ -4,6 +4,8 @@ Knows PNG, JPEG and WebP, whatever the file is called. Imports no torch, so that
 can be had without it. Writing is in `encoders`.
 """
 
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from inference import colour, png
 from inference.errors import InvalidFileType, MalformedImage, ResolutionTooHigh
@@ -28,6 +30,16 @@ Image.MAX_IMAGE_PIXELS = None
 _FORMATS: dict[str, Format] = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "WEBP": "webp"}
 _ACCEPTED = "Use a PNG, JPEG or WebP file."
 _QUARTER_TURNS = {5, 6, 7, 8}
+_UPRIGHT_BY = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:=["']|>))[1-8]""")
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,7 @@ class Metadata:
     exif: bytes | None = None
     """Without thumbnail and with the orientation reset."""
     xmp: bytes | None = None
+    """With the orientation reset where it was applied."""
     cmyk: bool = False
     """The source was CMYK. `pixels` are sRGB then, and `icc`, if any, is the CMYK profile: formats
     that hold CMYK get it back, the others get sRGB."""
@@ -86,7 +99,7 @@ def read_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_INPUT_PIXELS) ->
     Raises `InvalidFileType`, `MalformedImage` or `ResolutionTooHigh`.
     """
     with _opened(source, max_pixels) as image:
-        return _header(image)
+        return _header(image, _exif(image, source))
 
 
 def read(
@@ -101,7 +114,8 @@ def read(
     `InvalidFileType`, `MalformedImage` (also when any part is missing) or `ResolutionTooHigh`.
     """
     with _opened(source, max_pixels) as image:
-        header = _header(image)
+        exif = _exif(image, source)
+        header = _header(image, exif)
         notes = []
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
             notes.append("The file is animated; its first frame was used.")
@@ -109,12 +123,16 @@ def read(
             raise _damaged(image)
         with _decoding(image):
             image.load()
-        if header.format == "png" and png.bit_depth(source) == 16:
+        depth = png.bit_depth(source) if header.format == "png" else 8
+        if depth == 16:
             notes.append("16 bits per channel were reduced to 8.")
-        kept = _metadata(image, metadata)
+        if depth in (2, 4) and image.mode == "L" and "transparency" in image.info:
+            # Pillow spreads these grey levels over 0 to 255, but not the one that is transparent.
+            image.info["transparency"] *= 255 // (2**depth - 1)
+        kept = _metadata(image, exif, metadata)
         with _decoding(image):
-            upright = ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
-            plain = _plain(upright)
+            turn = _UPRIGHT_BY.get(_orientation(exif))
+            plain = _plain(image if turn is None else image.transpose(turn))
         plain, kept, colour_notes = _settle_colour(plain, kept, metadata)
         pixels = np.asarray(plain)
         pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
@@ -125,13 +143,22 @@ def read(
 
 @contextmanager
 def _opened(source: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
+    with warnings.catch_warnings():
+        # Pillow tells the terminal about every oddity in a file's metadata.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+        with _identified(source) as image:
+            _check_pixels(Size(*image.size), max_pixels)
+            yield image
+
+
+def _identified(source: BinaryIO) -> Image.Image:
     source.seek(0)
     start = source.read(16)
     source.seek(0)
     if not start:
         raise InvalidFileType("The file is empty.", _ACCEPTED)
     try:
-        image = Image.open(source, formats=("PNG", "JPEG", "WEBP"))
+        return Image.open(source, formats=("PNG", "JPEG", "WEBP"))
     except UnidentifiedImageError:
         if start.startswith((png.SIGNATURE[: len(start)], b"\xff\xd8\xff")):
             raise _damaged(None) from None
@@ -140,9 +167,6 @@ def _opened(source: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
         raise InvalidFileType("This is not a picture that can be read.", _ACCEPTED) from None
     except Exception as error:  # decoders raise whatever they stumble over
         raise _damaged(None) from error
-    with image:
-        _check_pixels(Size(*image.size), max_pixels)
-        yield image
 
 
 @contextmanager
@@ -176,19 +200,31 @@ def megapixels(pixels: int) -> str:
     return f"{pixels / 1e6:.1f}".removesuffix(".0")
 
 
-def _header(image: Image.Image) -> Header:
+def _header(image: Image.Image, exif: Image.Exif) -> Header:
     size = Size(*image.size)
-    if _orientation(image) in _QUARTER_TURNS:
+    if _orientation(exif) in _QUARTER_TURNS:
         size = Size(size.height, size.width)
     has_alpha = image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
     return Header(_FORMATS[image.format or ""], size, has_alpha)
 
 
-def _orientation(image: Image.Image) -> int:
+def _exif(image: Image.Image, source: BinaryIO) -> Image.Exif:
+    """The EXIF block, empty when there is none or when it is broken.
+
+    Not `image.getexif()`: for a PNG that decodes all pixels, to look behind them, and a picture
+    whose decoding failed once looks whole the second time.
+    """
+    exif = Image.Exif()
     try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        exif.load((png.exif(source) if image.format == "PNG" else image.info.get("exif")) or b"")
+        dict(exif)  # values are read at the first look
     except Exception:  # a broken EXIF block says nothing about the pixels
-        return 1
+        exif = Image.Exif()
+    return exif
+
+
+def _orientation(exif: Image.Exif) -> int:
+    value = exif.get(ExifTags.Base.Orientation, 1)
     return value if value in range(1, 9) else 1
 
 
@@ -211,32 +247,44 @@ def _plain(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _metadata(image: Image.Image, choice: MetadataChoice) -> Metadata:
+def _metadata(image: Image.Image, exif: Image.Exif, choice: MetadataChoice) -> Metadata:
     icc = image.info.get("icc_profile") or None
     if choice == "none":
         return Metadata(icc=icc)
-    kept = Metadata(icc=icc, dpi=_dpi(image))
+    kept = Metadata(icc=icc, dpi=_dpi(image, exif))
     if choice == "safe":
         return kept
     xmp = image.info.get("xmp")
-    return replace(kept, exif=_exif(image), xmp=xmp if isinstance(xmp, bytes) else None)
+    if not isinstance(xmp, bytes):
+        xmp = None
+    elif _orientation(exif) > 1:
+        xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
+    return replace(kept, exif=_without_orientation(exif), xmp=xmp)
 
 
-def _dpi(image: Image.Image) -> tuple[float, float] | None:
+def _dpi(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
     try:
-        across, down = (float(value) for value in image.info["dpi"])
+        across, down = (float(value) for value in image.info.get("dpi") or _exif_dpi(exif))
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
     return (across, down) if 1 <= across <= 65535 and 1 <= down <= 65535 else None
 
 
-def _exif(image: Image.Image) -> bytes | None:
+def _exif_dpi(exif: Image.Exif) -> tuple[float, float]:
+    """What Pillow looks up for JPEG only, and WebP has nowhere else."""
+    inches = {2: 1.0, 3: 2.54}[exif.get(ExifTags.Base.ResolutionUnit, 2)]
+    across, down = exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution]
+    return float(across) * inches, float(down) * inches
+
+
+def _without_orientation(exif: Image.Exif) -> bytes | None:
+    if not exif:
+        return None
     try:
-        exif = image.getexif()
-        if not exif:
-            return None
-        exif[ExifTags.Base.Orientation] = 1
-        return exif.tobytes()
+        upright = Image.Exif()
+        upright.load(exif.tobytes())
+        upright[ExifTags.Base.Orientation] = 1
+        return upright.tobytes()
     except Exception:  # a broken EXIF block is not worth the picture
         return None
 
@@ -245,26 +293,29 @@ def _settle_colour(
     image: Image.Image, kept: Metadata, choice: MetadataChoice
 ) -> tuple[Image.Image, Metadata, tuple[str, ...]]:
     """Make the profile fit the pixels, or the pixels fit sRGB."""
-    space = colour.profile_space(kept.icc)
     expected = {"L": "GRAY", "LA": "GRAY", "CMYK": "CMYK"}.get(image.mode, "RGB ")
+    srgb: Image.Image | None = None
     notes: tuple[str, ...] = ()
-    if kept.icc is not None and space != expected:
-        notes = ("The colour profile does not fit the picture and was left out.",)
-        kept = replace(kept, icc=None)
+    if kept.icc is not None:
+        fits = colour.profile_space(kept.icc) == expected
+        if fits and (choice == "none" or image.mode == "CMYK"):
+            srgb = _to_srgb(image, kept.icc, and_back=choice != "none")
+            fits = srgb is not None
+        if not fits:
+            notes = ("The colour profile does not fit the picture and was left out.",)
+            kept = replace(kept, icc=None)
     if image.mode == "CMYK":
-        rgb = _to_srgb(image, kept.icc) or image.convert("RGB")
-        if choice == "none":
-            return rgb, Metadata(), notes
-        return rgb, replace(kept, cmyk=True), notes
-    if choice == "none" and kept.icc is not None:
-        return _to_srgb(image, kept.icc) or image, Metadata(), notes
-    return image, kept, notes
+        srgb = srgb or image.convert("RGB")
+        kept = replace(kept, cmyk=True)
+    return srgb or image, Metadata() if choice == "none" else kept, notes
 
 
-def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image | None:
-    if icc is None:
-        return None
+def _to_srgb(image: Image.Image, icc: bytes, and_back: bool) -> Image.Image | None:
+    """`None` when the profile is unfit for this, or for the result's way back."""
     try:
-        return colour.to_srgb(image, icc)
+        srgb = colour.to_srgb(image, icc)
+        if and_back:
+            colour.to_cmyk(srgb.crop((0, 0, 1, 1)), icc)
     except (OSError, ImageCms.PyCMSError):
         return None
+    return srgb

@@ -17,6 +17,7 @@ from inference.geometry import Size
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
+_PIECE = 65536
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
@@ -52,6 +53,8 @@ class PngWriter:
 
     def write(self, rows: NDArray[np.uint8]) -> None:
         """Append rows of shape (any number, width, channels)."""
+        if not len(rows):
+            return
         flat = rows.reshape(len(rows), -1)
         data = self._deflate.compress(_filtered(flat, self._previous, self._channels))
         if data:
@@ -93,34 +96,58 @@ def _filtered(
 
 
 def is_complete(source: BinaryIO) -> bool:
-    """Whether a PNG's compressed data holds every row that its header promises.
+    """Whether a PNG's compressed data is intact and holds every row that its header promises.
 
     Reads from the start of `source`. Never holds more than 64 KiB of pixels, and stops inflating
     at the promised size.
     """
-    source.seek(0)
-    if source.read(8) != SIGNATURE:
+    try:
+        return _is_complete(source)
+    except zlib.error:
         return False
+
+
+def _is_complete(source: BinaryIO) -> bool:
     expected = None
     inflate = zlib.decompressobj()
     produced = 0
-    for kind, data in _chunks(source):
-        if kind == b"IHDR" and len(data) == 13:
+    for kind, data, intact in _chunks(source, (b"IHDR", b"IDAT")):
+        if not intact:
+            return False
+        if kind == b"IHDR":
+            # Pillow believes the last of several headers; no picture has more than one.
+            if expected is not None or len(data) != 13:
+                return False
             expected = _expected_bytes(*struct.unpack(">IIBBBBB", data))
-        elif kind == b"IDAT" and expected is not None:
-            while data and produced < expected:
-                try:
-                    produced += len(inflate.decompress(data, 65536))
-                except zlib.error:
-                    return False
-                data = inflate.unconsumed_tail
+        if expected is None:
+            return False
+        if kind == b"IDAT":
+            produced += sum(map(len, _inflated(data, inflate, expected - produced)))
     # A run of equal pixels can still be inside the decompressor when its input is used up.
     while expected is not None and produced < expected:
-        more = inflate.decompress(b"", 65536)
+        more = inflate.decompress(b"", _PIECE)
         if not more:
             return False
         produced += len(more)
     return expected is not None
+
+
+def _inflated(data: bytes, inflate: "zlib._Decompress", enough: int) -> Iterator[bytes]:
+    """Pieces of what is in `data`, until there is enough of it."""
+    # In short cuts, because the decompressor copies what it did not come to at every call.
+    for start in range(0, len(data), _PIECE):
+        cut = data[start : start + _PIECE]
+        while cut and enough > 0:
+            piece = inflate.decompress(cut, _PIECE)
+            enough -= len(piece)
+            cut = inflate.unconsumed_tail
+            yield piece
+
+
+def exif(source: BinaryIO) -> bytes | None:
+    """The EXIF block of a PNG, which may lie before or behind the pixels."""
+    blocks = (data for _, data, intact in _chunks(source, (b"eXIf",)) if intact)
+    return next(blocks, None)
 
 
 def bit_depth(source: BinaryIO) -> int:
@@ -129,16 +156,20 @@ def bit_depth(source: BinaryIO) -> int:
     return source.read(1)[0]
 
 
-def _chunks(source: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    while len(head := source.read(8)) == 8:
+def _chunks(source: BinaryIO, kinds: tuple[bytes, ...]) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Kind, data and whether the checksum agrees, of the chunks of these kinds."""
+    source.seek(0)
+    if source.read(8) != SIGNATURE:
+        return
+    while len(head := source.read(8)) == 8 and head[4:] != b"IEND":
         length, kind = struct.unpack(">I4s", head)
-        if kind in (b"IHDR", b"IDAT"):
-            # A length of gigabytes in a small file only reads to the file's end.
-            yield kind, source.read(length)
-        else:
-            source.seek(length, 1)
-        if len(source.read(4)) < 4:
-            return
+        if kind not in kinds:
+            source.seek(length + 4, 1)
+            continue
+        # A length of gigabytes in a small file only reads to the file's end.
+        data = source.read(length)
+        checksum = struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+        yield kind, data, source.read(4) == checksum
 
 
 def _expected_bytes(

@@ -67,7 +67,8 @@ class Resampler:
         # Alpha apart: Pillow would multiply it into the colours and lose their low bits, and the
         # colours beneath transparency are sound already.
         for planes in _plane_groups(kept.shape[2]):
-            image = Image.fromarray(np.ascontiguousarray(kept[..., planes]).squeeze())
+            plane = np.ascontiguousarray(kept[..., planes])
+            image = Image.fromarray(plane.squeeze(2) if plane.shape[2] == 1 else plane)
             resized = image.resize(size, Image.Resampling.LANCZOS, box=box)
             out[..., planes] = np.asarray(resized).reshape(*out.shape[:2], -1)
         return out

@@ -24,7 +24,7 @@ class Scaling:
     @property
     def network(self) -> Size:
         """The size that the network delivers."""
-        return self.source * self.network_scale**self.passes
+        return self.source * int(self.network_scale**self.passes)
 
     @property
     def is_filtered(self) -> bool:

@@ -55,8 +55,7 @@ def split(descriptor: Any) -> TrunkAndTail | None:
     network = descriptor.model
     if descriptor.architecture.id != "ESRGAN" or not isinstance(network.model, nn.Sequential):
         return None
-    tail = network.model[2:]
-    for module in tail:
+    for module in network.model[2:].children():
         if isinstance(module, nn.Conv2d):
             if module.kernel_size != (3, 3) or module.padding != (1, 1):
                 return None

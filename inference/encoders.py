@@ -20,7 +20,7 @@ from inference.image_io import Metadata
 from inference.options import Format, Options
 from inference.png import PngWriter
 
-_LONGEST_SIDE: dict[Format, int] = {"png": 2**31 - 1, "jpg": 65_500, "webp": 16_383}
+LONGEST_SIDE: dict[Format, int] = {"png": 2**31 - 1, "jpg": 65_500, "webp": 16_383}
 _NAMES: dict[Format, str] = {"png": "PNG", "jpg": "JPEG", "webp": "WebP"}
 _METRE = 39.3701  # inches
 # One JPEG segment holds 65,533 bytes; XMP begins with a name of 29.
@@ -41,7 +41,7 @@ class Encoder(Protocol):
 def check(output_format: Format, size: Size, has_alpha: bool) -> None:
     """Raise `FormatCannotHold` when a result of this size and kind does not fit the format."""
     name = _NAMES[output_format]
-    longest = _LONGEST_SIDE[output_format]
+    longest = LONGEST_SIDE[output_format]
     if max(size) > longest:
         raise FormatCannotHold(
             f"The result is {size} pixels; {name} ends at {longest:,} a side.",

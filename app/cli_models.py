@@ -109,7 +109,7 @@ def _pull(args: argparse.Namespace) -> int:
     with store.downloads() as downloads:
         for name in names:
             try:
-                with download_bar(name) as progress:
+                with _bar(name) as progress:
                     model = store.pull(
                         name, only=args.only, on_progress=progress, downloads=downloads
                     )
@@ -126,7 +126,7 @@ def _pull(args: argparse.Namespace) -> int:
 def ensure_installed(store: "ModelStore", name: str) -> None:
     """Fetch a listed model that is missing, with a progress bar. Raises what `pull` raises."""
     if name not in store.names():
-        with download_bar(name) as progress:
+        with _bar(name) as progress:
             store.pull(name, on_progress=progress)
 
 
@@ -159,8 +159,7 @@ def _announce(model: "InstalledModel", what: str) -> None:
 
 
 @contextmanager
-def download_bar(name: str) -> Iterator[OnProgress]:
-    """A progress bar on standard error, where that is a terminal."""
+def _bar(name: str) -> Iterator[OnProgress]:
     with tqdm(
         desc=name,
         unit="B",

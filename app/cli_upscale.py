@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from tqdm import tqdm
 
-from app.cli_models import download_bar
+from app.cli_models import ensure_installed
 from app.settings import Settings
 from inference.catalog import CATALOG
 from inference.errors import EngineError, InvalidOptions
@@ -111,9 +111,7 @@ def run(args: argparse.Namespace) -> int:
 
     keep_freed_memory()
     store = ModelStore(args.models)
-    if options.model not in store.names():
-        with download_bar(options.model) as show:
-            store.pull(options.model, on_progress=show)
+    ensure_installed(store, options.model)
     engine = Engine(
         store,
         args.device,

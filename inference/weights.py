@@ -4,15 +4,13 @@ What is known of a model travels in its file's metadata. A file appears under it
 is complete and a super-resolution network was built from it. Several processes may use one folder.
 """
 
-import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -26,6 +24,7 @@ from inference.errors import (
     UnknownModel,
 )
 from inference.folders import alone_in, write_whole
+from inference.installed import NAME, InstalledModel, ModelFolder
 from inference.loader import describe
 from inference.sources import OnProgress, fetch_package, fetch_release
 from inference.weight_files import (
@@ -38,34 +37,7 @@ from inference.weight_files import (
 
 SourceKind = Literal["official", "package"]
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", re.ASCII)
-_TEXTS = ["architecture", "licence", "licence_url", "source", "source_sha256", "weights_sha256"]
-_TEXTS += ["notes"]
 _KINDS: dict[SourceKind, type[Source]] = {"official": ReleaseFile, "package": PackageMembers}
-
-
-@dataclass(frozen=True)
-class InstalledModel:
-    """What is known of an installed model without reading its weights."""
-
-    name: str
-    path: Path
-    architecture: str
-    """spandrel's id of it."""
-    scale: int
-    licence: str
-    """SPDX identifier, or empty where it is not known."""
-    licence_url: str
-    source: str
-    """An address, a package and its version, or the name of the file that was added."""
-    source_sha256: str
-    """Of the file it was made from; of both, separated by a space, for `.param` and `.bin`."""
-    weights_sha256: str
-    """See `inference.weight_files.weights_sha256`."""
-    notes: str
-    """What was left out when the file was taken over."""
-    size: int
-    """Bytes on disk."""
 
 
 @dataclass(frozen=True)
@@ -76,31 +48,8 @@ class StoredWeights:
     state_dict: Mapping[str, Tensor]
 
 
-class ModelStore:
+class ModelStore(ModelFolder):
     """A folder of installed models. It is made when the first one arrives."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def names(self) -> list[str]:
-        """The names of all models in the folder, damaged ones included, sorted."""
-        files = self.path.glob("*.safetensors") if self.path.is_dir() else ()
-        return sorted(file.stem for file in files if _NAME.fullmatch(file.stem))
-
-    def installed(self) -> list[InstalledModel]:
-        """All models whose metadata can be read, sorted by name."""
-        models = []
-        for name in self.names():
-            try:
-                models.append(self.describe(name))
-            except (InvalidWeights, UnknownModel, ModelUnavailable):
-                continue  # damaged, or removed meanwhile
-        return models
-
-    def describe(self, name: str) -> InstalledModel:
-        """What is known of an installed model. Raises what `load` raises."""
-        with self._opened(name) as file:
-            return self._info(name, file.metadata() or {})
 
     def load(self, name: str) -> StoredWeights:
         """The weights of an installed model, checked against their SHA-256.
@@ -108,7 +57,7 @@ class ModelStore:
         Raises `UnknownModel`, `ModelUnavailable` for a listed model that is not installed, and
         `InvalidWeights` for a file that is damaged.
         """
-        with self._opened(name) as file:
+        with self._opened(name, "pt") as file:
             info = self._info(name, file.metadata() or {})
             state_dict = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         if weights_sha256(state_dict) != info.weights_sha256:
@@ -163,7 +112,7 @@ class ModelStore:
         `UnsafeWeights`, and `InvalidOptions` for a name that no model may have.
         """
         name = path.stem if name is None else name
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise InvalidOptions(
                 f"{name[:100]!r} cannot be the name of a model.",
                 "Choose another one with --name: up to 80 letters, digits, dots, dashes and "
@@ -248,35 +197,6 @@ class ModelStore:
             return None
 
     @contextmanager
-    def _opened(self, name: str) -> Iterator[Any]:
-        if name not in self.names():
-            raise self._missing(name)
-        try:
-            with safe_open(self._file(name), "pt") as file:
-                yield file
-        except (SafetensorError, OSError) as error:
-            raise self._damaged(name) from error
-
-    def _info(self, name: str, metadata: Mapping[str, str]) -> InstalledModel:
-        path = self._file(name)
-        try:
-            return InstalledModel(
-                name=name,
-                path=path,
-                scale=int(metadata["scale"]),
-                size=path.stat().st_size,
-                **{text: metadata[text] for text in _TEXTS},
-            )
-        except (KeyError, ValueError) as error:
-            raise InvalidWeights(
-                f"{path.name} was not installed by this program.",
-                "Move it elsewhere and install it with `python -m app models add`.",
-            ) from error
-
-    def _file(self, name: str) -> Path:
-        return self.path / f"{name}.safetensors"
-
-    @contextmanager
     def _alone(self) -> Iterator[None]:
         try:
             with alone_in(self.path):
@@ -286,26 +206,6 @@ class ModelStore:
                 f"The models' folder {self.path} cannot be used: {error.strerror or error}.",
                 "Make it writable, or choose another folder.",
             ) from error
-
-    def _missing(self, name: str) -> UnknownModel | ModelUnavailable:
-        if catalog.find(name):
-            return ModelUnavailable(
-                f"The model {name} is not installed.",
-                f"Fetch it with `python -m app models pull {name}`.",
-            )
-        meant = catalog.closest(name, self.names())
-        return UnknownModel(
-            f"There is no model called {name[:100]!r}.",
-            f"Did you mean {meant}?" if meant else "See `python -m app models list`.",
-        )
-
-    def _damaged(self, name: str) -> InvalidWeights:
-        remedy = f"Remove it with `python -m app models remove {name}`, and add its file again."
-        if catalog.find(name):
-            remedy = f"Repair it with `python -m app models pull {name}`."
-        return InvalidWeights(
-            f"The weights of {name} are damaged: they are not what was installed.", remedy
-        )
 
 
 def _by_hand(model: catalog.Model) -> str:

@@ -97,7 +97,7 @@ class Blobs:
 
 
 class NewBlob:
-    """Bytes on their way into `blobs`. Ends with `finish` or `abandon`; abandoned by a crash."""
+    """Bytes on their way into `blobs`. Ends with `finish` or, even if that failed, `abandon`."""
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
@@ -131,6 +131,7 @@ class NewBlob:
     def abandon(self) -> None:
         """Nothing of it is left."""
         self._temporary().unlink(missing_ok=True)
+        self._blobs.path(self.name).unlink(missing_ok=True)
         os.close(self._descriptor)
 
     def _temporary(self) -> Path:

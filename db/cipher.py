@@ -123,7 +123,7 @@ class Decryptor(io.RawIOBase):
         if (magic, version) != (_MAGIC, _VERSION) or not self._chunk:
             raise DamagedFile
         # Cut at the end of a chunk, a file would only betray itself when its end is read.
-        if plain_size(stored.seek(0, io.SEEK_END), self._chunk) != size:
+        if size < 0 or plain_size(stored.seek(0, io.SEEK_END), self._chunk) != size:
             raise DamagedFile
         self._chunks = _Chunks(key, file_id, header)
         self._last = max(0, -(-size // self._chunk) - 1)

@@ -33,7 +33,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from db import cipher, counts, keys, receipts
 from db.blobs import NewBlob
-from db.errors import DamagedFile, Gone, NotFound
+from db.errors import DamagedFile, Gone, NotFound, StorageFull
 from db.holds import held
 from db.hours import EXPORT_KEPT, PROMISE_WITHIN
 from db.store import Store
@@ -168,9 +168,10 @@ def keep(
 def discard(store: Store, kept: Iterable[Kept]) -> None:
     """Deletes bytes that will get no row: a batch that was refused, a job that was canceled."""
     kept = list(kept)
-    keys.delete_all(store.keys, [one.id for one in kept])
+    # Bytes first: on a full disk, there is no room to delete a key before they are gone.
     for one in kept:
         store.blobs.delete(one.blob_name)
+    keys.delete_all(store.keys, [one.id for one in kept])
 
 
 def keep_export(store: Store, kept: Kept, user_id: UUID) -> datetime:
@@ -290,30 +291,48 @@ def erase(store: Store, file_ids: Collection[UUID], cause: Cause) -> int:
     their bytes when the hold ends. Where the system refuses to delete some bytes, the others go
     first, then its error is raised; what is left stays due.
     """
-    now = store.clock.now()
-    with store.writing() as rows:
-        rows.execute(
-            update(File)
-            .where(File.id.in_(file_ids), File.hidden_at.is_(None))
-            .values(hidden_at=now, hidden_cause=cause)
-        )
-        unfinished = rows.execute(
-            select(File.id, File.blob_name).where(
-                File.id.in_(file_ids), File.deleted_at.is_(None), ~held(now)
-            )
-        ).all()
-    if not unfinished:
-        return 0
-    keys.delete_all(store.keys, [row.id for row in unfinished])
+    try:
+        unfinished = _hide(store, file_ids, cause)
+        keys.delete_all(store.keys, unfinished)
+    except StorageFull:
+        # A disk can be so full that not even deleting finds room in the database. Unlinking takes
+        # none and makes some; should the process be killed now, the rows have merely lost their
+        # bytes, and the reconciler says so.
+        for name in _blob_names(store, file_ids).values():
+            store.blobs.delete(name)
+        unfinished = _hide(store, file_ids, cause)
+        keys.delete_all(store.keys, unfinished)
     erased, refused = [], None
-    for row in unfinished:
+    for file_id, name in unfinished.items():
         try:
-            store.blobs.delete(cast(str, row.blob_name))
+            store.blobs.delete(name)
         except OSError as error:
             refused = error
         else:
-            erased.append(row.id)
+            erased.append(file_id)
     written = receipts.write(store, erased)
     if refused is not None:
         raise refused
     return written
+
+
+def _hide(store: Store, file_ids: Collection[UUID], cause: Cause) -> dict[UUID, str]:
+    """Step 1 of erasing; the files whose other steps are to be done."""
+    with store.writing() as rows:
+        rows.execute(
+            update(File)
+            .where(File.id.in_(file_ids), File.hidden_at.is_(None))
+            .values(hidden_at=store.clock.now(), hidden_cause=cause)
+        )
+    return _blob_names(store, file_ids)
+
+
+def _blob_names(store: Store, file_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The blobs of those files that have one and are not held."""
+    with store.reading() as rows:
+        found = rows.execute(
+            select(File.id, File.blob_name).where(
+                File.id.in_(file_ids), File.deleted_at.is_(None), ~held(store.clock.now())
+            )
+        )
+        return {row.id: cast(str, row.blob_name) for row in found}

@@ -60,6 +60,8 @@ def get(engine: Engine, file_id: UUID) -> bytes | None:
 
 def delete_all(engine: Engine, file_ids: Collection[UUID]) -> int:
     """Deletes the keys of `file_ids`, those that still exist, from the database and its log."""
+    if not file_ids:
+        return 0
     with writing(engine) as connection:
         gone = connection.execute(delete(FileKey).where(FileKey.file_id.in_(file_ids))).rowcount
     checkpoint_truncate(engine)

@@ -42,8 +42,7 @@ def reconcile(store: Store) -> Reconciled:
     for name in blobs:
         store.blobs.delete(name)
     stray_keys = keys_without_row(store)
-    if stray_keys:
-        keys.delete_all(store.keys, stray_keys)
+    keys.delete_all(store.keys, stray_keys)
     lost = rows_without_bytes(store)
     return Reconciled(
         abandoned_writes=abandoned,

@@ -1,0 +1,198 @@
+"""Batches: one press of Upscale, with its jobs and their originals, all or nothing.
+
+Knows what a batch consists of and what its owner can ask of it. What happens to a job afterwards is
+in `db/jobs.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from db import counts, files
+from db.errors import NotFound, TooManyOpenJobs
+from db.hours import KEPT
+from db.outcomes import Failure, failed, waiting
+from db.people import User
+from db.store import Store
+from db.upkeep import Metric
+from db.work import Batch, File, Job, State
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """One picture as it was handed in."""
+
+    name: str
+    model: str
+    original: files.Kept | Failure
+    """Its bytes, or why they were refused: then the job has failed from the start, alone."""
+    scale: int | None = None
+    target_width: int | None = None
+    target_height: int | None = None
+    target_long_side: int | None = None
+    """A scale, or sides; exactly one of the two ways."""
+    options: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Created:
+    id: UUID
+    new: bool
+    """False: this user had sent the same idempotency key before, and this is that batch."""
+
+
+def create(
+    store: Store,
+    user_id: UUID,
+    new_jobs: Sequence[NewJob],
+    *,
+    options: Mapping[str, Any],
+    idempotency_key: str | None = None,
+    label: str | None = None,
+    most_open_jobs: int | None = None,
+) -> Created:
+    """Promises the batch: once this returns, its originals and jobs survive a crash.
+
+    Everything of it expires 48 h from now. With a key that this user has sent before, nothing new
+    comes into being and the originals are discarded. Raises `TooManyOpenJobs` when the user would
+    have more than `most_open_jobs` unfinished ones, `NotFound` for an unknown user; on an error,
+    discarding is the caller's, because after a lost connection only the rows know what was kept.
+    """
+    batch_id = uuid4()
+    with store.writing() as rows:
+        # On PostgreSQL, two batches of one user wait here for each other, so the limit holds.
+        if rows.scalar(select(User.id).where(User.id == user_id).with_for_update()) is None:
+            raise NotFound
+        now = store.clock.now()
+        upsert = sqlite.insert if rows.dialect.name == "sqlite" else postgresql.insert
+        inserted = rows.execute(
+            upsert(Batch)
+            .values(
+                id=batch_id,
+                user_id=user_id,
+                idempotency_key=idempotency_key,
+                label=label,
+                options=dict(options),
+                created_at=now,
+                expires_at=now + KEPT,
+            )
+            .on_conflict_do_nothing(index_elements=["user_id", "idempotency_key"])
+        ).rowcount
+        if inserted:
+            _limit(rows, user_id, new_jobs, most_open_jobs)
+            for number, job in enumerate(new_jobs, start=1):
+                _add_job(store, rows, batch_id, user_id, number, job, now)
+    if not inserted:
+        files.discard(store, [j.original for j in new_jobs if isinstance(j.original, files.Kept)])
+        existing = find_by_key(store, user_id, idempotency_key or "")
+        assert existing is not None, "a conflict without a batch to conflict with"
+        return Created(existing, new=False)
+    return Created(batch_id, new=True)
+
+
+def find_by_key(store: Store, user_id: UUID, idempotency_key: str) -> UUID | None:
+    """The batch that this user made with this key: to ask before keeping 20 originals in vain."""
+    with store.reading() as rows:
+        return rows.scalar(
+            select(Batch.id).where(
+                Batch.user_id == user_id, Batch.idempotency_key == idempotency_key
+            )
+        )
+
+
+def cancel(store: Store, batch_id: UUID, user_id: UUID) -> int:
+    """Ends what waits and asks what runs to stop; returns how many jobs that concerns.
+
+    From now on no job of the batch can succeed. Raises `NotFound`.
+    """
+    with store.writing() as rows:
+        _check_owner(rows, batch_id, user_id)
+        now = store.clock.now()
+        queued = rows.execute(
+            update(Job)
+            .where(Job.batch_id == batch_id, Job.state == State.QUEUED)
+            .values(state=State.CANCELED, finished_at=now)
+        ).rowcount
+        counts.add(rows, now, Metric.CANCELED, number=queued)
+        running = rows.execute(
+            update(Job)
+            .where(Job.batch_id == batch_id, Job.state == State.RUNNING)
+            .values(cancel_requested=True)
+        ).rowcount
+    return queued + running
+
+
+def live_files(store: Store, batch_id: UUID, user_id: UUID) -> list[UUID]:
+    """The batch's files that still have bytes. Raises `NotFound`.
+
+    After `cancel`, no other will come: deleting a batch is to cancel it, then to erase these.
+    """
+    with store.reading() as rows:
+        _check_owner(rows, batch_id, user_id)
+        found = rows.scalars(
+            select(File.id)
+            .join(Job, Job.id == File.job_id)
+            .where(Job.batch_id == batch_id, File.deleted_at.is_(None))
+        )
+        return list(found)
+
+
+def _limit(rows: Connection, user_id: UUID, new_jobs: Sequence[NewJob], most: int | None) -> None:
+    if most is None:
+        return
+    unfinished = rows.scalar(
+        select(func.count()).where(
+            Job.user_id == user_id, Job.state.in_([State.QUEUED, State.RUNNING])
+        )
+    )
+    more = sum(isinstance(job.original, files.Kept) for job in new_jobs)
+    if (unfinished or 0) + more > most:
+        raise TooManyOpenJobs
+
+
+def _add_job(
+    store: Store,
+    rows: Connection,
+    batch_id: UUID,
+    user_id: UUID,
+    number: int,
+    job: NewJob,
+    now: datetime,
+) -> None:
+    job_id = uuid4()
+    outcome = waiting() if isinstance(job.original, files.Kept) else failed(job.original, now)
+    rows.execute(
+        insert(Job).values(
+            id=job_id,
+            batch_id=batch_id,
+            user_id=user_id,
+            number=number,
+            name=job.name,
+            model=job.model,
+            scale=job.scale,
+            target_width=job.target_width,
+            target_height=job.target_height,
+            target_long_side=job.target_long_side,
+            options=dict(job.options or {}),
+            created_at=now,
+            **outcome,
+        )
+    )
+    counts.add(rows, now, Metric.SUBMITTED)
+    if isinstance(job.original, files.Kept):
+        files.add_row(
+            store, rows, job.original, user_id=user_id, job_id=job_id, expires_at=now + KEPT
+        )
+    else:
+        counts.add(rows, now, Metric.FAILED)
+
+
+def _check_owner(rows: Connection, batch_id: UUID, user_id: UUID) -> None:
+    owned = select(Batch.id).where(Batch.id == batch_id, Batch.user_id == user_id)
+    if rows.scalar(owned) is None:
+        raise NotFound

@@ -1,0 +1,72 @@
+"""Everything that is kept, behind one name: rows, keys, blobs and the clock they go by.
+
+Knows how the four are opened together. Knows nothing of what is done with them: that is in the
+functions of the other modules, which take a `Store` first.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Connection, Engine
+
+from db import clock, connection
+from db.blobs import Blobs
+
+
+class Store:
+    """One per process; safe to share between its threads, not across a fork."""
+
+    def __init__(self, rows: Engine, keys: Engine, blobs: Blobs, time: clock.Clock) -> None:
+        self.rows = rows
+        self.keys = keys
+        self.blobs = blobs
+        self.clock = time
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        keys_url: str,
+        blobs: Path,
+        *,
+        busy_timeout: float = connection.BUSY_TIMEOUT,
+        readers: clock.Readers | None = None,
+    ) -> Self:
+        """Opens what `db.migrate` has prepared; `readers` default to this machine's clocks."""
+        rows = connection.open_engine(url, busy_timeout=busy_timeout)
+        keys = connection.open_engine(keys_url, busy_timeout=busy_timeout)
+        try:
+            return cls(rows, keys, Blobs(blobs), clock.Clock(rows, readers or clock.MACHINE))
+        except BaseException:
+            rows.dispose()
+            keys.dispose()
+            raise
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """One consistent look at the rows."""
+        return connection.reading(self.rows)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction on the rows: all of the block or nothing of it."""
+        with connection.writing(self.rows) as rows:
+            yield rows
+            self.clock.write_down(rows)
+
+    def close(self) -> None:
+        self.rows.dispose()
+        self.keys.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,162 @@
+"""How long the queue is, as seen from one user's place in it.
+
+Users take turns, so what lies before a job is not all that was submitted earlier: of everybody
+else's jobs, only as many as there are rounds until this one. Knows numbers of jobs and pixels; how
+many seconds they take is for those to say who know the machine.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, and_, func, select
+
+from db.people import User
+from db.store import Store
+from db.work import File, Job, Role, State
+
+_RECENT = 200
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What is done before a batch's last job is begun."""
+
+    jobs: int
+    pixels: Mapping[str, float]
+    """Pixels of their originals, by model."""
+
+
+@dataclass(frozen=True)
+class _Queue:
+    user_id: UUID
+    length: int
+
+
+def positions(rows: Connection, user_id: UUID) -> dict[UUID, int]:
+    """For each waiting job of the user, its place among all that wait; 1 is next.
+
+    As the queue stands: who comes later with a first job may be served before.
+    """
+    own = rows.scalars(
+        select(Job.id)
+        .where(Job.user_id == user_id, Job.state == State.QUEUED)
+        .order_by(Job.attempts + Job.interruptions > 0, Job.created_at, Job.batch_id, Job.number)
+    ).all()
+    if not own:
+        return {}
+    queues = _in_turn(rows)
+    turn = [queue.user_id for queue in queues].index(user_id)
+    return {
+        job_id: 1
+        + served
+        + sum(
+            min(queue.length, served + (place < turn))
+            for place, queue in enumerate(queues)
+            if place != turn
+        )
+        for served, job_id in enumerate(own)
+    }
+
+
+def open_jobs(store: Store, user_id: UUID) -> int:
+    """The user's unfinished jobs."""
+    with store.reading() as rows:
+        return (
+            rows.scalar(
+                select(func.count()).where(
+                    Job.user_id == user_id, Job.state.in_([State.QUEUED, State.RUNNING])
+                )
+            )
+            or 0
+        )
+
+
+def queued_jobs(store: Store) -> int:
+    """All waiting jobs: how many nudges are certainly enough."""
+    with store.reading() as rows:
+        return rows.scalar(select(func.count()).where(Job.state == State.QUEUED)) or 0
+
+
+def backlog(store: Store, user_id: UUID, new_jobs: int) -> Backlog:
+    """What would lie before the last of `new_jobs` jobs, were this user to submit them now.
+
+    Never less than what will really be done before; what runs already counts in full.
+    """
+    with store.reading() as rows:
+        loads = rows.execute(
+            select(
+                Job.user_id,
+                Job.state,
+                Job.model,
+                func.count().label("jobs"),
+                func.sum(func.coalesce(File.width, 0) * func.coalesce(File.height, 0)).label(
+                    "pixels"
+                ),
+            )
+            .join(File, and_(File.job_id == Job.id, File.role == Role.ORIGINAL))
+            .where(Job.state.in_([State.QUEUED, State.RUNNING]))
+            .group_by(Job.user_id, Job.state, Job.model)
+        ).all()
+    waiting: dict[UUID, int] = {}
+    for load in loads:
+        if load.state == State.QUEUED:
+            waiting[load.user_id] = waiting.get(load.user_id, 0) + load.jobs
+    rounds = waiting.get(user_id, 0) + new_jobs
+    jobs, pixels = new_jobs - 1, dict[str, float]()
+    for load in loads:
+        share = 1.0
+        if load.state == State.QUEUED:
+            length = waiting[load.user_id]
+            share = min(length, rounds) / length
+        jobs += round(load.jobs * share)
+        pixels[load.model] = pixels.get(load.model, 0) + float(load.pixels) * share
+    return Backlog(jobs, pixels)
+
+
+def pace(store: Store) -> Mapping[str, float]:
+    """Pixels of originals per second of one worker, by model, over the latest 200 results.
+
+    A model that has no result yet is not in it.
+    """
+    with store.reading() as rows:
+        done = rows.execute(
+            select(Job.model, Job.started_at, Job.finished_at, File.width, File.height)
+            .join(File, and_(File.job_id == Job.id, File.role == Role.ORIGINAL))
+            .where(Job.state == State.SUCCEEDED, File.width.is_not(None))
+            .order_by(Job.finished_at.desc())
+            .limit(_RECENT)
+        ).all()
+    pixels: dict[str, float] = {}
+    seconds: dict[str, float] = {}
+    for job in done:
+        pixels[job.model] = pixels.get(job.model, 0) + job.width * job.height
+        took = (job.finished_at - job.started_at).total_seconds()
+        seconds[job.model] = seconds.get(job.model, 0) + took
+    return {model: pixels[model] / seconds[model] for model in pixels if seconds[model] > 0}
+
+
+def _in_turn(rows: Connection) -> list[_Queue]:
+    """Everybody who waits, in the order in which `jobs.claim_next` serves them."""
+    repeated = Job.attempts + Job.interruptions > 0
+    found = rows.execute(
+        select(
+            Job.user_id,
+            User.last_claimed_at,
+            repeated.label("repeated"),
+            func.min(Job.created_at).label("first"),
+            func.count().label("length"),
+        )
+        .join(User, User.id == Job.user_id)
+        .where(Job.state == State.QUEUED)
+        .group_by(Job.user_id, User.last_claimed_at, repeated)
+    ).all()
+    never = datetime.min.replace(tzinfo=UTC)
+    heads: dict[UUID, tuple[datetime, bool, datetime]] = {}
+    lengths: dict[UUID, int] = {}
+    for row in found:
+        head = (row.last_claimed_at or never, bool(row.repeated), row.first)
+        heads[row.user_id] = min(head, heads.get(row.user_id, head))
+        lengths[row.user_id] = lengths.get(row.user_id, 0) + row.length
+    return [_Queue(user_id, lengths[user_id]) for user_id in sorted(heads, key=heads.__getitem__)]

@@ -1,0 +1,117 @@
+"""The live databases are what the models say, whoever brings them there and how often."""
+
+import multiprocessing
+import stat
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import CheckConstraint, inspect, text
+
+from db import keys, models
+from db.connection import open_engine, reading, writing
+from db.errors import UnknownSchema
+from db.migrate import migrate
+from tests.db.places import Places
+
+STORES = {"rows": models.METADATA, "keys": keys.METADATA}
+
+
+def engine_of(places: Places, name: str):
+    return open_engine({"rows": places.url, "keys": places.keys_url}[name])
+
+
+@pytest.fixture(params=STORES)
+def live(request, places):
+    engine = engine_of(places, request.param)
+    yield STORES[request.param], engine
+    engine.dispose()
+
+
+def test_models_and_live_database_have_the_same_columns_both_ways(live):
+    metadata, engine = live
+    inspector = inspect(engine)
+    there = {
+        (table, column["name"])
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+        for column in inspector.get_columns(table)
+    }
+    ours = {(table.name, column.name) for table in metadata.tables.values() for column in table.c}
+    assert there == ours
+
+
+def test_a_new_revision_would_have_nothing_to_do(live):
+    metadata, engine = live
+    with reading(engine) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_live_database_checks_what_the_models_check(live):
+    metadata, engine = live
+    inspector = inspect(engine)
+    for table in metadata.tables.values():
+        there = {
+            check["name"]: check["sqltext"] for check in inspector.get_check_constraints(table.name)
+        }
+        ours = {
+            constraint.name: str(constraint.sqltext)
+            for constraint in table.constraints
+            if isinstance(constraint, CheckConstraint)
+        }
+        assert there == ours
+
+
+def test_referential_actions_are_the_ones_of_the_models(live):
+    metadata, engine = live
+    inspector = inspect(engine)
+    for table in metadata.tables.values():
+        there = {
+            (key["constrained_columns"][0], key["options"].get("ondelete"))
+            for key in inspector.get_foreign_keys(table.name)
+        }
+        assert there == {(key.parent.name, key.ondelete) for key in table.foreign_keys}
+
+
+def test_migrating_twice_changes_nothing(places):
+    before = places.everything()
+    migrate(places.url, places.keys_url)
+    assert places.everything() == before
+
+
+def test_processes_that_start_together_all_find_the_newest_form(tmp_path):
+    places = Places(tmp_path)
+    context = multiprocessing.get_context("spawn")
+    together = [
+        context.Process(target=migrate, args=(places.url, places.keys_url)) for _ in range(4)
+    ]
+    for process in together:
+        process.start()
+    for process in together:
+        process.join(60)
+    assert [process.exitcode for process in together] == [0, 0, 0, 0]
+    for name, metadata in STORES.items():
+        engine = engine_of(places, name)
+        assert set(metadata.tables) <= set(inspect(engine).get_table_names())
+        engine.dispose()
+
+
+def test_a_database_of_a_newer_program_is_refused(places):
+    engine = engine_of(places, "rows")
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(UnknownSchema):
+        migrate(places.url, places.keys_url)
+
+
+def test_nobody_else_can_read_the_databases(store, places):
+    for path in (places.folder / "new" / "app.db",):
+        engine = open_engine(f"sqlite:///{path}")
+        with writing(engine) as connection:
+            connection.execute(text("CREATE TABLE t (x INTEGER)"))
+            modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
+        engine.dispose()
+        assert set(modes.values()) == {0o600}
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700

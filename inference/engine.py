@@ -67,6 +67,11 @@ class Engine:
         self._warm_bytes = warm_bytes
         self._warm: OrderedDict[tuple[str, str], tuple[Network, InstalledModel]] = OrderedDict()
 
+    @property
+    def loaded(self) -> tuple[str, ...]:
+        """Names of the models that can start at once."""
+        return tuple({name for name, _ in self._warm})
+
     def upscale(
         self,
         source: BinaryIO,

@@ -1,0 +1,22 @@
+"""Deleting on request: what its owner no longer wants here, now."""
+
+from uuid import UUID
+
+from db import batches, files
+from db.connection import checkpoint_truncate
+from db.work import Cause
+from tasks.service import Service
+
+
+def delete_batch(service: Service, batch_id: UUID, user_id: UUID) -> int:
+    """End what is unfinished of a batch and erase all its files; returns how many were erased.
+
+    Its rows stay, as history, with a receipt for each file. A job that is running stops within a
+    second, and what it has written is discarded, for it can no longer finish. Safe to repeat.
+    Raises `NotFound`.
+    """
+    batches.cancel(service.store, batch_id, user_id)
+    live = batches.live_files(service.store, batch_id, user_id)
+    erased = files.erase(service.store, live, Cause.USER) if live else 0
+    checkpoint_truncate(service.store.rows)
+    return erased

@@ -1,0 +1,45 @@
+"""Why work was refused, as types.
+
+Each has a code for programs, a sentence for people and a hint, as the errors of the engine and of
+what is kept have.
+"""
+
+from typing import ClassVar
+
+
+class Refused(Exception):
+    """Base of all refusals of this room. Nothing was kept when one is raised."""
+
+    code: ClassVar[str] = "REFUSED"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+
+class NothingToDo(Refused):
+    """A batch without pictures."""
+
+    code = "NOTHING_TO_DO"
+
+
+class TooManyFiles(Refused):
+    """More pictures than one batch may have."""
+
+    code = "TOO_MANY_FILES"
+
+
+class UploadsClosed(Refused):
+    """Deletion is not working, and who cannot delete must not take in more."""
+
+    code = "UPLOADS_CLOSED"
+
+
+class QueueTooLong(Refused):
+    """The batch could not be started early enough for its files to outlive it."""
+
+    code = "QUEUE_TOO_LONG"

@@ -1,0 +1,75 @@
+"""Options and reports as they are kept with a job, and back.
+
+The rows hold plain JSON with closed keys; the engine has its own types. Nothing else knows both.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from db.jobs import Claim
+from inference.options import DEFAULT_SCALE, Options
+
+# Columns of their own in a job's row, and what is the operator's to say.
+_COLUMNS = ("model", "scale", "width", "height", "long_side")
+_OPERATORS = ("memory_budget",)
+
+
+def kept_options(options: Options) -> dict[str, Any]:
+    """What is kept of the options beside the columns."""
+    return {
+        key: value for key, value in asdict(options).items() if key not in (*_COLUMNS, *_OPERATORS)
+    }
+
+
+def kept_size(options: Options) -> dict[str, int | None]:
+    """The columns of a job that say how large its result is to be."""
+    return {
+        "scale": None if options.has_target else options.scale or DEFAULT_SCALE,
+        "target_width": options.width,
+        "target_height": options.height,
+        "target_long_side": options.long_side,
+    }
+
+
+def options_of(claim: Claim) -> Options:
+    """The engine's options for a job."""
+    known = {field.name for field in fields(Options)}
+    return Options(
+        model=claim.model,
+        scale=claim.scale,
+        width=claim.target_width,
+        height=claim.target_height,
+        long_side=claim.target_long_side,
+        **{key: value for key, value in claim.options.items() if key in known},
+    )
+
+
+def kept_report(report: Any) -> Mapping[str, Any]:
+    """The engine's report as JSON: what history and API show."""
+
+    def size(value: Any) -> dict[str, int]:
+        return {"width": value.width, "height": value.height}
+
+    return {
+        "input": size(report.input),
+        "output": size(report.output),
+        "output_format": report.output_format,
+        "way": str(report.scaling),
+        "network_scale": report.scaling.network_scale,
+        "passes": report.scaling.passes,
+        "filter": "lanczos" if report.scaling.is_filtered else None,
+        "model": report.model,
+        "architecture": report.architecture,
+        "model_source": report.model_source,
+        "weights_sha256": report.weights_sha256,
+        "device": report.device,
+        "dtype": report.dtype,
+        "tile": report.tile,
+        "tiles": report.tiles,
+        "restarts": report.restarts,
+        "seconds": dict(report.seconds),
+        "peak_memory": report.peak_memory,
+        "versions": dict(report.versions),
+        "notes": list(report.notes),
+    }

@@ -1,0 +1,131 @@
+"""Handing in: from uploads to a batch that will be done.
+
+Order: what can be refused at once → each file on its own (size, content, limits, kept encrypted) →
+rows, committed → the uploads removed → one nudge per job. Killed anywhere before the commit, there
+is no batch and nothing is kept; anywhere after it, the batch will be done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from db import batches, files, retention
+from db.errors import StoreError
+from db.outcomes import Failure
+from db.store import Store
+from db.work import Role
+from inference import image_io
+from inference.errors import EngineError
+from inference.options import Options
+from tasks import limits, names, orders
+from tasks.errors import UploadsClosed
+from tasks.service import Service
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that arrived, lying where only this service can read it."""
+
+    path: Path
+    name: str
+    """What the user calls it."""
+
+
+def submit_batch(
+    service: Service,
+    user_id: UUID,
+    uploads: Sequence[Upload],
+    options: Options,
+    idempotency_key: str | None = None,
+) -> UUID:
+    """Promise to upscale the uploads, and return the batch's id.
+
+    A file that cannot be accepted becomes a failed job with its reason; the others are done. With
+    an idempotency key that this user has used before, that batch's id is returned and nothing new
+    happens. The uploads are removed once the batch is promised.
+
+    Raises `tasks.errors.Refused` and `db.errors.StoreError`; then nothing was kept, and the uploads
+    are still there.
+    """
+    store = service.store
+    if idempotency_key is not None:
+        existing = batches.find_by_key(store, user_id, idempotency_key)
+        if existing is not None:
+            _remove(uploads)
+            return existing
+    service.limits.check_count(len(uploads))
+    if retention.uploads_closed(store):
+        raise UploadsClosed(
+            "No pictures are accepted at the moment: deleting older ones is not working.",
+            "Please tell the operator.",
+        )
+    looked_at = [_look(service.limits, upload, options) for upload in uploads]
+    good = [seen.size.pixels for seen in looked_at if isinstance(seen, image_io.Header)]
+    if good:
+        limits.check_wait(store, user_id, good, options.model)
+    new_jobs: list[batches.NewJob] = []
+    try:
+        for upload, seen in zip(uploads, looked_at, strict=True):
+            new_jobs.append(_new_job(store, upload, seen, options))
+        created = batches.create(
+            store,
+            user_id,
+            new_jobs,
+            options=orders.kept_options(options),
+            idempotency_key=idempotency_key,
+            most_open_jobs=service.limits.open_jobs,
+        )
+    except StoreError:
+        files.discard(store, _originals(new_jobs))
+        raise
+    _remove(uploads)
+    if created.new:
+        service.queue.nudge(len(_originals(new_jobs)))
+    return created.id
+
+
+def _look(allowed: limits.Limits, upload: Upload, options: Options) -> image_io.Header | Failure:
+    """The header of a picture that will be accepted, or why it will not."""
+    try:
+        allowed.check_bytes(upload.path.stat().st_size)
+        with upload.path.open("rb") as stream:
+            header = image_io.read_header(stream, allowed.input_pixels)
+        allowed.check_output(header, options)
+    except EngineError as error:
+        return Failure(error.code, error.message, error.hint)
+    return header
+
+
+def _new_job(
+    store: Store, upload: Upload, seen: image_io.Header | Failure, options: Options
+) -> batches.NewJob:
+    original: files.Kept | Failure
+    if isinstance(seen, Failure):
+        original = seen
+    else:
+        with upload.path.open("rb") as stream:
+            original = files.keep(
+                store,
+                stream,
+                Role.ORIGINAL,
+                format=seen.format,
+                width=seen.size.width,
+                height=seen.size.height,
+            )
+    return batches.NewJob(
+        name=names.clean(upload.name),
+        model=options.model,
+        original=original,
+        options=orders.kept_options(options),
+        **orders.kept_size(options),
+    )
+
+
+def _originals(new_jobs: Sequence[batches.NewJob]) -> list[files.Kept]:
+    return [job.original for job in new_jobs if isinstance(job.original, files.Kept)]
+
+
+def _remove(uploads: Sequence[Upload]) -> None:
+    for upload in uploads:
+        upload.path.unlink(missing_ok=True)

@@ -1,0 +1,103 @@
+"""The worker process: huey's consumer around the engine. The one place that wires the two.
+
+Asked to leave, it takes no further job, gives the current one some seconds to finish, then hands it
+back. Torch is imported here and nowhere else in the service.
+"""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from app.settings import Settings
+from db import waiting, workers
+from db.clock import Readers
+from db.errors import StoreError
+from db.store import Store
+from tasks.service import Service
+
+FINISH_WITHIN = 10.0
+"""Seconds that a job gets to finish once the worker was asked to leave."""
+
+_STOP_WITHIN = FINISH_WITHIN + 4.0
+_LOOK_EVERY = 0.5
+_SEEN_EVERY = 20.0
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, readers: Readers | None = None) -> int:
+    """Work until SIGTERM or SIGINT. The exit status is 1 when the queue's file was deleted."""
+    worker = _Worker(settings)
+    with Service.open(settings, worker.work_on, readers) as service:
+        return worker.run(service)
+
+
+class _Worker:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._leaving = threading.Event()
+        self._leave_at = float("inf")
+
+    def work_on(self, store: Store) -> Callable[[], None]:
+        """What a nudge sets off: everything that can be done, one job after the other."""
+        # Here, and not above: neither the web process nor the scheduler may import torch.
+        from inference.allocator import keep_freed_memory
+        from inference.engine import Engine
+        from inference.weights import ModelStore
+        from tasks.upscaling import Upscaler
+
+        keep_freed_memory()
+        engine = Engine(
+            ModelStore(self._settings.models_dir),
+            self._settings.device,
+            max_input_pixels=round(self._settings.max_input_megapixels * 1e6),
+            max_output_pixels=round(self._settings.max_output_megapixels * 1e6),
+            warm_bytes=round(self._settings.warm_models_megabytes * 1e6),
+        )
+        self._id: UUID = workers.register(store, str(engine.device))
+        upscaler = Upscaler(store, engine, self._id, lambda: time.monotonic() > self._leave_at)
+
+        def work() -> None:
+            while not self._leaving.is_set() and upscaler.upscale_next():
+                pass
+
+        return work
+
+    def run(self, service: Service) -> int:
+        consumer = service.queue.consumer(_STOP_WITHIN)
+        consumer.start()
+        # After `start`, which installs huey's: those would drop the running task.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._leave)
+        log.info("worker_ready", extra={"worker": str(self._id)})
+        # What waited while no worker was there: its nudges may be gone.
+        service.queue.nudge(max(1, waiting.queued_jobs(service.store)))
+        seen_at = time.monotonic()
+        deleted = False
+        while not self._leaving.wait(_LOOK_EVERY):
+            if service.queue.was_deleted:
+                # The consumer would look into a file that nobody writes to any more.
+                deleted = True
+                log.error("queue_deleted")
+                self._leave()
+            consumer.check_worker_health()
+            if time.monotonic() - seen_at > _SEEN_EVERY:
+                seen_at = time.monotonic()
+                self._be_seen(service.store)
+        consumer.stop(graceful=True)
+        workers.sign_off(service.store, self._id)
+        log.info("worker_left", extra={"worker": str(self._id)})
+        return 1 if deleted else 0
+
+    def _leave(self, *_: object) -> None:
+        self._leave_at = min(self._leave_at, time.monotonic() + FINISH_WITHIN)
+        self._leaving.set()
+
+    def _be_seen(self, store: Store) -> None:
+        try:
+            workers.seen(store, self._id)
+        except StoreError as error:
+            log.warning("worker_not_recorded", extra={"code": error.code})

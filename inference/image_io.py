@@ -263,15 +263,18 @@ def _metadata(image: Image.Image, exif: Image.Exif, choice: MetadataChoice) -> M
 
 
 def _dpi(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
+    stated = image.info.get("dpi")
+    if image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2):
+        stated = None  # Pillow's guess from EXIF, 72 where it says nothing
     try:
-        across, down = (float(value) for value in image.info.get("dpi") or _exif_dpi(exif))
+        across, down = (float(value) for value in stated or _exif_dpi(exif))
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return None
     return (across, down) if 1 <= across <= 65535 and 1 <= down <= 65535 else None
 
 
 def _exif_dpi(exif: Image.Exif) -> tuple[float, float]:
-    """What Pillow looks up for JPEG only, and WebP has nowhere else."""
+    """Where cameras state it, and WebP has nothing else."""
     inches = {2: 1.0, 3: 2.54}[exif.get(ExifTags.Base.ResolutionUnit, 2)]
     across, down = exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution]
     return float(across) * inches, float(down) * inches

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 from inference import encoders, image_io
 from inference.errors import FormatCannotHold
 from inference.geometry import Size
-from inference.image_io import Metadata
+from inference.metadata import Metadata
 from inference.options import FORMATS, Format, MetadataChoice, Options
 from tests.inference.pictures import (
     CANARY,

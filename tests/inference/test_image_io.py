@@ -14,7 +14,8 @@ from PIL import Image, PngImagePlugin
 from inference import image_io
 from inference.errors import EngineError, InvalidFileType, MalformedImage, ResolutionTooHigh
 from inference.geometry import Size
-from inference.image_io import Header, Metadata, Picture
+from inference.image_io import Header, Picture
+from inference.metadata import Metadata
 from inference.options import MetadataChoice
 from tests.inference.pictures import (
     CANARY,

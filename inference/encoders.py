@@ -16,7 +16,7 @@ from PIL import Image
 from inference import colour
 from inference.errors import FormatCannotHold
 from inference.geometry import Size
-from inference.image_io import Metadata
+from inference.metadata import Metadata
 from inference.options import Format, Options
 from inference.png import PngWriter
 

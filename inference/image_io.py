@@ -4,7 +4,6 @@ Knows PNG, JPEG and WebP, whatever the file is called. Imports no torch, so that
 can be had without it. Writing is in `encoders`.
 """
 
-import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +12,12 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from inference import colour, png
 from inference.errors import InvalidFileType, MalformedImage, ResolutionTooHigh
 from inference.geometry import Size
+from inference.metadata import Metadata, orientation, read_exif, read_metadata
 from inference.options import Format, MetadataChoice
 
 DEFAULT_MAX_INPUT_PIXELS = 25_000_000
@@ -39,7 +39,6 @@ _UPRIGHT_BY = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:=["']|>))[1-8]""")
 
 
 @dataclass(frozen=True)
@@ -51,21 +50,6 @@ class Header:
     """As it will be shown, that is after the orientation is applied."""
     has_alpha: bool
     """Whether the file can hold transparency, not whether any pixel is transparent."""
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What travels with the pixels into the result."""
-
-    icc: bytes | None = None
-    dpi: tuple[float, float] | None = None
-    exif: bytes | None = None
-    """Without thumbnail and with the orientation reset."""
-    xmp: bytes | None = None
-    """With the orientation reset where it was applied."""
-    cmyk: bool = False
-    """The source was CMYK. `pixels` are sRGB then, and `icc`, if any, is the CMYK profile: formats
-    that hold CMYK get it back, the others get sRGB."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +83,7 @@ def read_header(source: BinaryIO, max_pixels: int = DEFAULT_MAX_INPUT_PIXELS) ->
     Raises `InvalidFileType`, `MalformedImage` or `ResolutionTooHigh`.
     """
     with _opened(source, max_pixels) as image:
-        return _header(image, _exif(image, source))
+        return _header(image, read_exif(image, source))
 
 
 def read(
@@ -114,7 +98,7 @@ def read(
     `InvalidFileType`, `MalformedImage` (also when any part is missing) or `ResolutionTooHigh`.
     """
     with _opened(source, max_pixels) as image:
-        exif = _exif(image, source)
+        exif = read_exif(image, source)
         header = _header(image, exif)
         notes = []
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
@@ -129,9 +113,9 @@ def read(
         if depth in (2, 4) and image.mode == "L" and "transparency" in image.info:
             # Pillow spreads these grey levels over 0 to 255, but not the one that is transparent.
             image.info["transparency"] *= 255 // (2**depth - 1)
-        kept = _metadata(image, exif, metadata)
+        kept = read_metadata(image, exif, metadata)
         with _decoding(image):
-            turn = _UPRIGHT_BY.get(_orientation(exif))
+            turn = _UPRIGHT_BY.get(orientation(exif))
             plain = _plain(image if turn is None else image.transpose(turn))
         plain, kept, colour_notes = _settle_colour(plain, kept, metadata)
         pixels = np.asarray(plain)
@@ -202,30 +186,10 @@ def megapixels(pixels: int) -> str:
 
 def _header(image: Image.Image, exif: Image.Exif) -> Header:
     size = Size(*image.size)
-    if _orientation(exif) in _QUARTER_TURNS:
+    if orientation(exif) in _QUARTER_TURNS:
         size = Size(size.height, size.width)
     has_alpha = image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info
     return Header(_FORMATS[image.format or ""], size, has_alpha)
-
-
-def _exif(image: Image.Image, source: BinaryIO) -> Image.Exif:
-    """The EXIF block, empty when there is none or when it is broken.
-
-    Not `image.getexif()`: for a PNG that decodes all pixels, to look behind them, and a picture
-    whose decoding failed once looks whole the second time.
-    """
-    exif = Image.Exif()
-    try:
-        exif.load((png.exif(source) if image.format == "PNG" else image.info.get("exif")) or b"")
-        dict(exif)  # values are read at the first look
-    except Exception:  # a broken EXIF block says nothing about the pixels
-        exif = Image.Exif()
-    return exif
-
-
-def _orientation(exif: Image.Exif) -> int:
-    value = exif.get(ExifTags.Base.Orientation, 1)
-    return value if value in range(1, 9) else 1
 
 
 def _plain(image: Image.Image) -> Image.Image:
@@ -245,48 +209,6 @@ def _plain(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "LA", "RGB", "RGBA", "CMYK"):
         return image
     return image.convert("L" if image.mode == "1" else "RGB")
-
-
-def _metadata(image: Image.Image, exif: Image.Exif, choice: MetadataChoice) -> Metadata:
-    icc = image.info.get("icc_profile") or None
-    if choice == "none":
-        return Metadata(icc=icc)
-    kept = Metadata(icc=icc, dpi=_dpi(image, exif))
-    if choice == "safe":
-        return kept
-    xmp = image.info.get("xmp")
-    if not isinstance(xmp, bytes):
-        xmp = None
-    elif _orientation(exif) > 1:
-        xmp = _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
-    return replace(kept, exif=_without_orientation(exif), xmp=xmp)
-
-
-def _dpi(image: Image.Image, exif: Image.Exif) -> tuple[float, float] | None:
-    try:
-        across, down = (float(value) for value in image.info.get("dpi") or _exif_dpi(exif))
-    except (KeyError, TypeError, ValueError, ZeroDivisionError):
-        return None
-    return (across, down) if 1 <= across <= 65535 and 1 <= down <= 65535 else None
-
-
-def _exif_dpi(exif: Image.Exif) -> tuple[float, float]:
-    """What Pillow looks up for JPEG only, and WebP has nowhere else."""
-    inches = {2: 1.0, 3: 2.54}[exif.get(ExifTags.Base.ResolutionUnit, 2)]
-    across, down = exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution]
-    return float(across) * inches, float(down) * inches
-
-
-def _without_orientation(exif: Image.Exif) -> bytes | None:
-    if not exif:
-        return None
-    try:
-        upright = Image.Exif()
-        upright.load(exif.tobytes())
-        upright[ExifTags.Base.Orientation] = 1
-        return upright.tobytes()
-    except Exception:  # a broken EXIF block is not worth the picture
-        return None
 
 
 def _settle_colour(

@@ -228,6 +228,7 @@ def cmyk_profile(printable: bool = True) -> bytes:
     """A press like no other: C darkens, M and Y are the two colour axes of Lab, K is black.
 
     So every conversion can be done by hand: L = 255 - C, a = M, b = Y in bytes where K is 0.
+    Its paper is yellowish, which is no reason for a white picture to be so.
     `printable`: whether it can also be converted to, and not only from.
     """
     corners = np.stack(np.meshgrid(*[(0, 255)] * 4, indexing="ij"), -1).reshape(-1, 4)
@@ -236,7 +237,7 @@ def cmyk_profile(printable: bool = True) -> bytes:
         np.stack([255 - corners[:, 0], corners[:, 1], corners[:, 2]], axis=1),
         (0, 128, 128),
     )
-    tags = {b"A2B0": _table(4, lab)}
+    tags = {b"wtpt": _xyz(0.93, 0.96, 0.60), b"A2B0": _table(4, lab)}
     if printable:
         corners = np.stack(np.meshgrid(*[(0, 255)] * 3, indexing="ij"), -1).reshape(-1, 3)
         inks = np.stack([255 - corners[:, 0], corners[:, 1], corners[:, 2], 0 * corners[:, 0]], 1)

@@ -9,8 +9,9 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from app import cli_models, cli_upscale
+from app import cli_models, cli_service, cli_upscale
 from app.settings import InvalidSettings, load_settings
+from db.errors import StoreError
 from inference.errors import EngineError
 
 
@@ -25,13 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     cli_upscale.add_parser(commands, settings)
     cli_models.add_parser(commands, default_models=settings.models_dir)
+    cli_service.add_parser(commands, settings)
     args = parser.parse_args(arguments)
     # A shell's background job starts with SIGINT ignored, and SIGTERM would skip the cleaning up.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(args.run(args))
-    except EngineError as error:
+    except (EngineError, StoreError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

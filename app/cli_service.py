@@ -1,0 +1,108 @@
+"""`python -m app serve`, `worker`, `scheduler` and `retention`: the service's processes.
+
+Each process can be started alone; `serve` prepares the data folder and supervises all of them.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+from app import logs
+from app.settings import Settings
+
+CHILDREN = ("worker", "scheduler")
+
+
+def add_parser(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", settings: Settings
+) -> None:
+    """Add the commands to the command line."""
+
+    def command(name: str, run: Callable[[Settings], int], help: str) -> argparse.ArgumentParser:
+        parser = commands.add_parser(name, help=help, description=help.capitalize() + ".")
+        parser.set_defaults(run=lambda _args: run(settings))
+        return parser
+
+    command("serve", serve, "run the service: worker and scheduler, restarted when they die")
+    command("worker", work, "run a worker alone")
+    command("scheduler", keep_time, "run the scheduler alone")
+    retention = commands.add_parser(
+        "retention", help="delete what is due now, or look for what should not be there"
+    ).add_subparsers(required=True, metavar="COMMAND")
+    for name, run, help in (
+        ("sweep", sweep, "delete everything whose time is over"),
+        ("audit", audit, "list what is past its time or explained by nothing; status 1 if any"),
+    ):
+        parser = retention.add_parser(name, help=help, description=help.capitalize() + ".")
+        parser.set_defaults(run=lambda _args, run=run: run(settings))
+
+
+def serve(settings: Settings) -> int:
+    """Prepare the data folder, delete what is due, then run all processes until told to stop."""
+    from app.processes import Child, supervise
+    from tasks.service import folders_of, prepare
+
+    prepare(settings)
+    logs.start("serve", folders_of(settings).logs)
+    bring_up_to_date(settings)
+    environment = dict(os.environ)
+    return supervise(
+        Child(name, (sys.executable, "-m", "app", name), environment) for name in CHILDREN
+    )
+
+
+def bring_up_to_date(settings: Settings) -> None:
+    """Delete what became due while nothing ran, and take up what was left: before anything serves."""
+    from tasks.recovery import recover
+    from tasks.retention import reconcile_leftovers, sweep
+    from tasks.service import Service
+
+    with Service.open(settings) as service:
+        sweep(service)
+        reconcile_leftovers(service.store)
+        recover(service)
+
+
+def work(settings: Settings) -> int:
+    """Run a worker until told to stop."""
+    from tasks import service, worker
+
+    service.prepare(settings)
+    logs.start("worker", service.folders_of(settings).logs)
+    return worker.run(settings)
+
+
+def keep_time(settings: Settings) -> int:
+    """Run the scheduler until told to stop."""
+    from tasks import scheduler, service
+
+    service.prepare(settings)
+    logs.start("scheduler", service.folders_of(settings).logs)
+    return scheduler.run(settings)
+
+
+def sweep(settings: Settings) -> int:
+    """One sweep, now."""
+    from tasks import retention, service
+
+    service.prepare(settings)
+    with service.Service.open(settings) as opened:
+        swept = retention.sweep(opened)
+        found = retention.reconcile_leftovers(opened.store)
+    for name, number in {**vars(swept), **vars(found)}.items():
+        print(f"{name.replace('_', ' '):<20} {number}")
+    return 0
+
+
+def audit(settings: Settings) -> int:
+    """List what should not be there. Status 1 when there is anything."""
+    from tasks import audit, service
+
+    service.prepare(settings)
+    with service.Service.open(settings) as opened:
+        found = audit.findings(opened)
+    for finding in found:
+        print(f"{finding.kind}: {finding.what}")
+    print(f"{len(found)} findings" if found else "nothing is past its time or unexplained")
+    return 1 if found else 0

@@ -7,9 +7,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 from app import logs
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from db.clock import Readers
 
 CHILDREN = ("worker", "scheduler")
 
@@ -21,7 +26,7 @@ def add_parser(
 
     def command(name: str, run: Callable[[Settings], int], help: str) -> argparse.ArgumentParser:
         parser = commands.add_parser(name, help=help, description=help.capitalize() + ".")
-        parser.set_defaults(run=lambda _args: run(settings))
+        parser.set_defaults(run=partial(_with, run, settings))
         return parser
 
     command("serve", serve, "run the service: worker and scheduler, restarted when they die")
@@ -35,51 +40,65 @@ def add_parser(
         ("audit", audit, "list what is past its time or explained by nothing; status 1 if any"),
     ):
         parser = retention.add_parser(name, help=help, description=help.capitalize() + ".")
-        parser.set_defaults(run=lambda _args, run=run: run(settings))
+        parser.set_defaults(run=partial(_with, run, settings))
 
 
-def serve(settings: Settings) -> int:
-    """Prepare the data folder, delete what is due, then run all processes until told to stop."""
+def _with(run: Callable[[Settings], int], settings: Settings, _args: argparse.Namespace) -> int:
+    return run(settings)
+
+
+def own_command(name: str) -> tuple[str, ...]:
+    """How a process of this service is started, and seen in a list of processes."""
+    return sys.executable, "-m", "app", name
+
+
+def serve(
+    settings: Settings,
+    command: Callable[[str], tuple[str, ...]] = own_command,
+    readers: "Readers | None" = None,
+) -> int:
+    """Prepare the data folder, delete what is due, then run all processes until told to stop.
+
+    `command` and `readers` are other ones in tests that move the clock.
+    """
     from app.processes import Child, supervise
     from tasks.service import folders_of, prepare
 
     prepare(settings)
     logs.start("serve", folders_of(settings).logs)
-    bring_up_to_date(settings)
+    bring_up_to_date(settings, readers)
     environment = dict(os.environ)
-    return supervise(
-        Child(name, (sys.executable, "-m", "app", name), environment) for name in CHILDREN
-    )
+    return supervise(Child(name, command(name), environment) for name in CHILDREN)
 
 
-def bring_up_to_date(settings: Settings) -> None:
-    """Delete what became due while nothing ran, and take up what was left: before anything serves."""
+def bring_up_to_date(settings: Settings, readers: "Readers | None" = None) -> None:
+    """Delete what became due while nothing ran, and take up what was left."""
     from tasks.recovery import recover
     from tasks.retention import reconcile_leftovers, sweep
     from tasks.service import Service
 
-    with Service.open(settings) as service:
+    with Service.open(settings, readers=readers) as service:
         sweep(service)
         reconcile_leftovers(service.store)
         recover(service)
 
 
-def work(settings: Settings) -> int:
+def work(settings: Settings, readers: "Readers | None" = None) -> int:
     """Run a worker until told to stop."""
     from tasks import service, worker
 
     service.prepare(settings)
     logs.start("worker", service.folders_of(settings).logs)
-    return worker.run(settings)
+    return worker.run(settings, readers)
 
 
-def keep_time(settings: Settings) -> int:
+def keep_time(settings: Settings, readers: "Readers | None" = None) -> int:
     """Run the scheduler until told to stop."""
     from tasks import scheduler, service
 
     service.prepare(settings)
     logs.start("scheduler", service.folders_of(settings).logs)
-    return scheduler.run(settings)
+    return scheduler.run(settings, readers)
 
 
 def sweep(settings: Settings) -> int:

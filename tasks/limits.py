@@ -16,7 +16,7 @@ from inference import encoders, image_io
 from inference.errors import EngineError, ResolutionTooHigh
 from inference.image_io import Header, megapixels
 from inference.options import Options
-from inference.scaling import target_size
+from inference.scaling import Scaling
 from tasks.errors import NothingToDo, QueueTooLong, TooManyFiles
 
 LONGEST_WAIT = timedelta(hours=18)
@@ -72,9 +72,9 @@ class Limits:
                 "Save the picture as JPEG or make it smaller.",
             )
 
-    def check_output(self, header: Header, options: Options) -> None:
+    def check_output(self, header: Header, scaling: Scaling, options: Options) -> None:
         """Raise what the engine would raise for the result, before anything is decoded."""
-        output = target_size(header.size, options)
+        output = scaling.output
         if output.pixels > self.output_pixels:
             raise ResolutionTooHigh(
                 f"The result would be {output}, {megapixels(output.pixels)} megapixels; "

@@ -17,7 +17,9 @@ from db.store import Store
 from db.work import Role
 from inference import image_io
 from inference.errors import EngineError
+from inference.installed import ModelFolder
 from inference.options import Options
+from inference.scaling import plan_scaling
 from tasks import limits, names, orders
 from tasks.errors import UploadsClosed
 from tasks.service import Service
@@ -45,8 +47,8 @@ def submit_batch(
     an idempotency key that this user has used before, that batch's id is returned and nothing new
     happens. The uploads are removed once the batch is promised.
 
-    Raises `tasks.errors.Refused` and `db.errors.StoreError`; then nothing was kept, and the uploads
-    are still there.
+    Raises `tasks.errors.Refused`, `db.errors.StoreError`, and the engine's errors about the model;
+    then nothing was kept, and the uploads are still there.
     """
     store = service.store
     if idempotency_key is not None:
@@ -60,7 +62,8 @@ def submit_batch(
             "No pictures are accepted at the moment: deleting older ones is not working.",
             "Please tell the operator.",
         )
-    looked_at = [_look(service.limits, upload, options) for upload in uploads]
+    network_scale = ModelFolder(service.folders.models).describe(options.model).scale
+    looked_at = [_look(service.limits, upload, options, network_scale) for upload in uploads]
     good = [seen.size.pixels for seen in looked_at if isinstance(seen, image_io.Header)]
     if good:
         limits.check_wait(store, user_id, good, options.model)
@@ -85,13 +88,15 @@ def submit_batch(
     return created.id
 
 
-def _look(allowed: limits.Limits, upload: Upload, options: Options) -> image_io.Header | Failure:
+def _look(
+    allowed: limits.Limits, upload: Upload, options: Options, network_scale: int
+) -> image_io.Header | Failure:
     """The header of a picture that will be accepted, or why it will not."""
     try:
         allowed.check_bytes(upload.path.stat().st_size)
         with upload.path.open("rb") as stream:
             header = image_io.read_header(stream, allowed.input_pixels)
-        allowed.check_output(header, options)
+        allowed.check_output(header, plan_scaling(header.size, network_scale, options), options)
     except EngineError as error:
         return Failure(error.code, error.message, error.hint)
     return header

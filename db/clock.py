@@ -79,20 +79,25 @@ class Clock:
         """How far the wall clock has been moved away from this one since the machine started."""
         return _utc(self._readers.wall()) - self.now()
 
-    def write_down(self, connection: Connection) -> None:
+    def write_down(self, connection: Connection) -> datetime:
         """Remembers the highest moment, once a minute; rides in a transaction of somebody else.
 
         Every process renews or looks for something more often than that, and a transaction of its
-        own would wait for the very one that asks what time it is.
+        own would wait for the very one that asks what time it is. Returns what `has_written` is
+        told when the transaction has been committed.
         """
         now = self.now()
-        if now - self._written >= _WRITE_DOWN_EVERY:
-            connection.execute(
-                update(ClockState)
-                .where(ClockState.boot_id == self._boot_id, ClockState.high_water < now)
-                .values(high_water=now)
-            )
-            self._written = now
+        if now - self._written < _WRITE_DOWN_EVERY:
+            return self._written
+        connection.execute(
+            update(ClockState)
+            .where(ClockState.boot_id == self._boot_id, ClockState.high_water < now)
+            .values(high_water=now)
+        )
+        return now
+
+    def has_written(self, moment: datetime) -> None:
+        self._written = max(self._written, moment)
 
     def _find(self, connection: Connection) -> tuple[datetime, datetime] | None:
         row = connection.execute(

@@ -53,8 +53,10 @@ class Store:
     def writing(self) -> Iterator[Connection]:
         """One transaction on the rows: all of the block or nothing of it."""
         with connection.writing(self.rows) as rows:
+            # Before the block, so that a sweep of old rows finds this boot's row up to date.
+            written = self.clock.write_down(rows)
             yield rows
-            self.clock.write_down(rows)
+        self.clock.has_written(written)
 
     def close(self) -> None:
         self.rows.dispose()

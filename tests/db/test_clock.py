@@ -66,6 +66,16 @@ def test_the_high_water_mark_rides_in_a_write_once_a_minute(store, machine):
     assert reopened(store, machine).now() == datetime.fromtimestamp(1_800_000_000, UTC)
 
 
+def test_a_mark_that_was_rolled_back_is_written_by_the_next_transaction(store, machine):
+    machine.passes(hours=5)
+    with pytest.raises(ZeroDivisionError), store.writing():
+        1 / 0  # noqa: B018
+    a_worker(store)
+    written = store.clock.now()
+    machine.reboots(days=-1)
+    assert reopened(store, machine).now() == written
+
+
 def test_a_machine_put_back_to_a_snapshot_does_not_go_back_in_time(store, machine):
     machine.passes(hours=2)
     a_worker(store)

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from db import audit
 from db.audit import Finding, Kind
+from tasks.broker import NUDGE
 from tasks.retention import SCRATCH_KEPT, UPLOADS_KEPT, abandoned, old_logs
 from tasks.service import Folders, Service
 
@@ -70,4 +71,4 @@ def _is_nudge(data: bytes) -> bool:
     except (ValueError, TypeError):
         return False
     # Neither arguments nor anything else that a message may carry.
-    return name == "upscale_next" and not any(value for value in rest if value not in (0, None))
+    return name == NUDGE and not any(value for value in rest if value not in (0, None))

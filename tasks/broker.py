@@ -18,6 +18,10 @@ from huey.serializer import Serializer
 _LOOK_EVERY = 0.25
 
 
+NUDGE = f"{__name__}.upscale_next"
+"""The only name that a message has."""
+
+
 class Plain(Serializer):  # type: ignore[misc]
     """Messages as JSON. Huey's own are pickles, and whoever can write one runs code."""
 
@@ -78,7 +82,9 @@ class Queue:
         self._huey = SqliteHuey(
             "images", filename=str(self._path), results=False, serializer=Plain()
         )
-        self._upscale_next = self._huey.task(name="upscale_next")(self._run)
+        self._upscale_next = self._huey.task(name=NUDGE.rpartition(".")[2])(self._run)
+        # Opened now: a number of a file that nobody has open may be given to the next file.
+        self._huey.storage.conn  # noqa: B018
         self._inode = self._path.stat().st_ino
 
     def _run(self) -> None:

@@ -30,7 +30,7 @@ def kept_bytes(service: Service) -> int:
 
 
 def nudges(service: Service) -> int:
-    return len(service.queue._huey.storage)
+    return int(service.queue._huey.storage.queue_size())
 
 
 def test_a_batch_is_promised_with_its_files_hours_and_one_nudge_per_job(

@@ -22,6 +22,7 @@ from inference.installed import InstalledModel
 from inference.loader import load
 from inference.network import Network
 from inference.options import Options, Precision
+from inference.pyramid import Previews, PyramidWriter
 from inference.report import Report, versions
 from inference.resample import Resampler
 from inference.scaling import Scaling, plan_scaling
@@ -79,16 +80,20 @@ class Engine:
         options: Options | None = None,
         on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
+        previews: Previews | None = None,
     ) -> Report:
         """Write the enlarged picture to `sink`.
 
         `source` is seekable. `sink` needs `write` only; when an exception leaves this call, what
         was written to it is not a picture and must be thrown away. `on_progress(done, total)`
         counts input pixels that went through the network; `total` may grow. `should_stop()` is
-        asked about four times a second, between two layers of the network; a true answer raises
-        `Canceled`.
+        asked about four times a second, between two layers of the network or two tiles of a
+        preview; a true answer raises `Canceled`.
 
-        Raises the types of `inference.errors`, and `OSError` of the two streams.
+        `previews` receive the pyramids that `PyramidReader` reads, of the upright picture and of
+        the result. Their sinks are like `sink`, in what they need and after an exception.
+
+        Raises the types of `inference.errors`, and `OSError` of the streams.
         """
         options = options or Options()
         run = _Run(on_progress, should_stop)
@@ -104,18 +109,34 @@ class Engine:
 
         with run.timed("decode"):
             pixels = colour.bleed(picture.pixels) if picture.has_alpha else picture.pixels
+        if previews:
+            with run.timed("preview"):
+                original = PyramidWriter(
+                    previews.original, picture.size, picture.channels, picture.metadata, run.check
+                )
+                original.push(pixels)
+                original.finish()
         for _ in range(scaling.passes - 1):
             pixels = np.concatenate(list(self._enlarge(network, pixels, options, run, scaling)))
         resampler = Resampler(scaling.network, scaling.output)
         encoder = encoders.encoder(
             output_format, sink, scaling.output, picture.channels, picture.metadata, options
         )
+        preview = previews and PyramidWriter(
+            previews.result, scaling.output, picture.channels, picture.metadata, run.check
+        )
         for rows in self._enlarge(network, pixels, options, run, scaling):
             with run.timed("resize"):
                 resized = resampler.push(rows)
+            if preview:
+                with run.timed("preview"):
+                    preview.push(resized)
             with run.timed("encode"):
                 if len(resized):
                     encoder.write(resized)
+        if preview:
+            with run.timed("preview"):
+                preview.finish()
         run.check()
         with run.timed("encode"):
             encoder.finish()

@@ -100,6 +100,18 @@ class OutOfMemory(EngineError):
     code = "OUT_OF_MEMORY"
 
 
+class NoSuchTile(EngineError, LookupError):
+    """A preview has no tile at this place."""
+
+    code = "NO_SUCH_TILE"
+
+
+class DamagedPreview(EngineError):
+    """A stored preview is not what was written, or was never finished."""
+
+    code = "DAMAGED_PREVIEW"
+
+
 class Canceled(EngineError):
     """`should_stop` answered yes."""
 

@@ -35,7 +35,8 @@ class Report:
     restarts: int
     """Pieces thrown away because memory ran out."""
     seconds: dict[str, float]
-    """By phase: `load`, `decode`, `network`, `resize`, `encode`, `total`."""
+    """By phase: `load`, `decode`, `network`, `resize`, `encode`, `total`, and, when asked for,
+    `preview`."""
     peak_memory: int
     """Bytes: the process's resident peak on a CPU, the allocator's peak on a GPU."""
     versions: dict[str, str]

@@ -25,7 +25,9 @@ def test_imports_go_in_one_direction_only() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("module", ["catalog", "image_io", "errors", "options", "scaling"])
+@pytest.mark.parametrize(
+    "module", ["catalog", "image_io", "errors", "options", "pyramid", "scaling"]
+)
 def test_what_limits_and_previews_need_is_imported_without_torch(module: str) -> None:
     assert "torch" not in imported_by(f"import inference.{module}")
 

@@ -18,6 +18,7 @@ from PIL import Image
 from inference.engine import Engine
 from inference.errors import (
     Canceled,
+    DamagedPreview,
     FormatCannotHold,
     InvalidOptions,
     ModelUnavailable,
@@ -28,6 +29,7 @@ from inference.errors import (
 from inference.loader import describe
 from inference.network import Network
 from inference.options import Options
+from inference.pyramid import Previews, PyramidReader
 from inference.report import Report
 from inference.weights import ModelStore
 from tests.inference.networks import compact, esrgan, random_weights, ready
@@ -302,6 +304,69 @@ def test_the_report_says_what_was_done(engine: Engine) -> None:
     assert report.seconds["total"] >= report.seconds["network"] > 0
     assert report.peak_memory > 50_000_000
     assert report.device.startswith("cpu")
+
+
+def test_previews_show_the_upright_picture_and_the_result(engine: Engine) -> None:
+    upright = photo("coffee.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its left side; a quarter turn to the right sets it up
+    source = png(upright.transpose(Image.Transpose.ROTATE_90), exif=exif)
+    original, enlarged, sink = io.BytesIO(), io.BytesIO(), io.BytesIO()
+
+    report = engine.upscale(
+        source, sink, Options(model=FAST, scale=3, tile=40), previews=Previews(original, enlarged)
+    )
+
+    for file, whole in ((original, upright), (enlarged, Image.open(sink))):
+        preview = PyramidReader(file)
+        assert (preview.width, preview.height) == whole.size
+        tile = Image.open(io.BytesIO(preview.tile(preview.levels - 1, 0, 0)))
+        assert tile.size == whole.size
+        assert psnr(np.asarray(tile), np.asarray(whole.convert("RGB"))) > 35
+    without, report_without = upscale(engine, source, scale=3, tile=40)
+    assert np.array_equal(np.asarray(without), np.asarray(Image.open(sink)))
+    assert set(report.seconds) == {*report_without.seconds, "preview"}
+
+
+def test_a_stop_is_noticed_between_the_tiles_of_a_preview(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("inference.engine._STOP_EVERY", 0)
+    engine = Engine(RandomStore(small=compact()), "cpu")
+    original = io.BytesIO()
+    progress: list[int] = []
+
+    with pytest.raises(Canceled):
+        engine.upscale(
+            png(photo("rocket.jpg")),
+            io.BytesIO(),
+            Options(model="small"),
+            lambda done, total: progress.append(done),
+            lambda: bool(original.getvalue()),
+            Previews(original, io.BytesIO()),
+        )
+
+    assert progress == []
+    with pytest.raises(DamagedPreview):
+        PyramidReader(original)
+
+
+def test_the_preview_of_a_transparent_picture_has_no_dark_fringe(engine: Engine) -> None:
+    """A white disc on transparency that is stored as black, as most programs do."""
+    y, x = np.mgrid[:48, :48]
+    inside = (x - 24) ** 2 + (y - 24) ** 2 < 15**2
+    pixels = np.where(inside[..., None], [255, 255, 255, 255], [0, 0, 0, 0]).astype(np.uint8)
+    previews = Previews(io.BytesIO(), io.BytesIO())
+
+    engine.upscale(
+        png(Image.fromarray(pixels)), io.BytesIO(), Options(model=FAST), previews=previews
+    )
+
+    for file in (previews.original, previews.result):
+        preview = PyramidReader(file)
+        for level in range(preview.levels):
+            tile = np.asarray(Image.open(io.BytesIO(preview.tile(level, 0, 0))))
+            assert tile[..., :3][tile[..., 3] > 0].min() > 225
 
 
 def test_progress_rises_to_its_total_over_several_passes(engine: Engine) -> None:

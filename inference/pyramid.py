@@ -1,0 +1,281 @@
+"""Previews: a picture as a Deep Zoom pyramid of small tiles, in one file.
+
+Written while the picture's rows pass, read tile by tile. Knows rows and streams, and nothing of
+upscaling or of who looks; imports no torch. Levels are those of Microsoft's Deep Zoom File Format.
+
+The file is a ZIP without compression: `{level}/{x}_{y}.webp` for every tile, and `info.json` last,
+beside the directory that a reader needs in any case, so that both are usually one read. It says
+`width`, `height`, `tile_size`, `levels` and `channels`.
+"""
+
+import json
+import struct
+import zipfile
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.errors import DamagedPreview, NoSuchTile
+from inference.geometry import Size
+from inference.image_io import Metadata
+from inference.preview_tiles import TileColours, halved
+
+Pixels = NDArray[np.uint8]
+
+TILE_SIZE = 512
+_INFO = "info.json"
+_THREADS = 2  # halve the time
+# Rows halved at a time: even, so that no pair is torn apart, and few, so that they cost no memory.
+_STRIP = 64
+
+
+@dataclass(frozen=True)
+class Previews:
+    """Two sinks for the previews of one picture, before and after. They need `write` only."""
+
+    original: BinaryIO
+    result: BinaryIO
+
+
+def level_sizes(size: Size) -> list[Size]:
+    """The sizes of all levels: a single pixel first, the picture itself last."""
+    top = (max(size) - 1).bit_length()
+    return [
+        Size(-(-size.width >> (top - level)), -(-size.height >> (top - level)))
+        for level in range(top + 1)
+    ]
+
+
+class PyramidWriter:
+    """Writes the pyramid of a picture whose rows arrive once, from top to bottom.
+
+    Holds one row of tiles per level: 512 rows of the picture, and as much again for all the levels
+    below, whatever the height. The same picture gives the same bytes, however its rows were cut.
+
+    Transparent pixels should have the colours of what is around them (`colour.bleed`): WebP mixes
+    neighbours' colours, and black that is stored there would show as a fringe of up to 30 steps.
+    """
+
+    def __init__(
+        self,
+        sink: BinaryIO,
+        size: Size,
+        channels: int,
+        metadata: Metadata,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`sink` needs `write` only, and is not closed.
+
+        `channels` and `metadata` as in `Picture`; of the latter, what concerns colour is used.
+        `check` is called many times a second by `push`, and what it raises leaves it.
+        """
+        self._file = _TileFile(sink, TileColours.of(metadata, channels), check)
+        sizes = level_sizes(size)
+        self._info = {
+            "width": size.width,
+            "height": size.height,
+            "tile_size": TILE_SIZE,
+            "levels": len(sizes),
+            "channels": channels,
+        }
+        below: _Level | None = None
+        for number, level_size in enumerate(sizes):
+            below = _Level(number, level_size, channels, self._file, below)
+        assert below is not None
+        self._top = below
+
+    def push(self, rows: Pixels) -> None:
+        """Take the next rows, shape (any number, width, channels)."""
+        self._top.push(rows)
+
+    def finish(self) -> None:
+        """Write what is left. The bytes in the sink are a pyramid only after this."""
+        assert self._top.is_complete, "rows are missing"
+        self._file.finish(self._info)
+
+
+def _name(level: int, x: int, y: int) -> str:
+    return f"{level}/{x}_{y}.webp"
+
+
+class _Level:
+    """One level: collects a row of tiles, hands its tiles out and its rows, halved, on."""
+
+    def __init__(
+        self,
+        number: int,
+        size: Size,
+        channels: int,
+        file: "_TileFile",
+        below: "_Level | None",
+    ) -> None:
+        self._number = number
+        self._height = size.height
+        self._file = file
+        self._below = below
+        self._band = np.empty((min(TILE_SIZE, size.height), size.width, channels), np.uint8)
+        self._filled = 0
+        self._top = 0
+
+    @property
+    def is_complete(self) -> bool:
+        return self._top == self._height
+
+    def push(self, rows: Pixels) -> None:
+        while len(rows):
+            wanted = min(TILE_SIZE, self._height - self._top) - self._filled
+            assert wanted, "more rows than the picture has"
+            taken = rows[:wanted]
+            self._band[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            rows = rows[len(taken) :]
+            if len(taken) == wanted:
+                self._pass_on(self._band[: self._filled])
+
+    def _pass_on(self, band: Pixels) -> None:
+        lefts = range(0, band.shape[1], TILE_SIZE)
+        tiles = (band[:, left : left + TILE_SIZE] for left in lefts)
+        self._file.keep(self._number, self._top // TILE_SIZE, tiles)
+        # Not sooner, though any two rows could be halved: the order of the tiles in the file would
+        # depend on how the rows arrive.
+        if self._below:
+            for top in range(0, len(band), _STRIP):
+                self._below.push(halved(band[top : top + _STRIP]))
+                self._file.check()
+        self._top += len(band)
+        self._filled = 0
+
+
+class _TileFile:
+    """Encodes tiles and stores them in the order they come."""
+
+    def __init__(self, sink: BinaryIO, colours: TileColours, check: Callable[[], None]) -> None:
+        self._zip = _Zip(_WriteOnly(sink), "w")
+        self._colours = colours
+        self.check = check
+        self._pool = ThreadPoolExecutor(_THREADS)  # its threads end with it
+
+    def keep(self, level: int, y: int, tiles: Iterator[Pixels]) -> None:
+        """Store row `y` of a level's tiles."""
+        for x, data in enumerate(self._encoded(tiles)):
+            self._store(_name(level, x, y), data)
+            self.check()
+
+    def finish(self, info: dict[str, int]) -> None:
+        self._store(_INFO, json.dumps(info).encode())
+        self._zip.close()
+        self._pool.shutdown()
+
+    def _encoded(self, tiles: Iterator[Pixels]) -> Iterator[bytes]:
+        """The tiles' files in order; only as many are in work as there are threads, and one."""
+        pending: deque[Future[bytes]] = deque()
+        for tile in tiles:
+            pending.append(self._pool.submit(self._colours.webp, tile))
+            if len(pending) > _THREADS:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+    def _store(self, name: str, data: bytes) -> None:
+        member = zipfile.ZipInfo(name)  # its date is 1980, whatever the day
+        member.create_system = 3  # or the file would tell the kind of machine
+        self._zip.writestr(member, data)
+
+
+class _Zip(zipfile.ZipFile):
+    def __del__(self) -> None:
+        """Unlike its base, gives no directory to what was abandoned: it would look whole."""
+
+
+class _WriteOnly:
+    """What the ZIP writer sees of a sink.
+
+    Where it can seek, it goes back to fill in lengths, which no encrypting writer could.
+    """
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+
+    def write(self, data: bytes) -> int:
+        return self._sink.write(data)
+
+    def flush(self) -> None:
+        """Left to the owner of the sink, as is closing it."""
+
+    def close(self) -> None:
+        """Never called, but part of what a ZIP writer may ask for."""
+
+
+class PyramidReader:
+    """Gives the tiles of a stored pyramid.
+
+    Reads the directory and `info.json` when it is made, and then of each tile its own bytes.
+    """
+
+    width: int
+    """Of the picture, in pixels."""
+    height: int
+    tile_size: int
+    """Side of a tile; those at the right and at the bottom end with their level. No overlap."""
+    levels: int
+    """The last one, `levels - 1`, has the picture's size; see `level_sizes`."""
+    channels: int
+    """Of the picture, as in `Picture.pixels`. 2 and 4 have alpha."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        """`stream` is seekable, and stays open and the caller's.
+
+        Raises `DamagedPreview` when it is no pyramid, and the `OSError` of the stream.
+        """
+        with _damage_told():
+            self._zip = zipfile.ZipFile(stream)
+            info = json.loads(self._zip.read(_INFO))
+            self.width, self.height = int(info["width"]), int(info["height"])
+            self.tile_size, self.levels = int(info["tile_size"]), int(info["levels"])
+            self.channels = int(info["channels"])
+
+    def tile(self, level: int, x: int, y: int) -> bytes:
+        """The WebP file of one tile, column `x` and row `y` of its level.
+
+        Raises `NoSuchTile` when the pyramid has none there, `DamagedPreview` when its bytes are not
+        what was written, and the `OSError` of the stream.
+        """
+        try:
+            member = self._zip.getinfo(_name(level, x, y))
+        except KeyError:
+            raise NoSuchTile(f"The preview has no tile {x}, {y} at level {level}.") from None
+        with _damage_told():
+            return self._zip.read(member)
+
+
+# What `zipfile` and `json` raise on damage: lengths and offsets beyond the file, unknown methods,
+# names that don't decode, another shape of JSON.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    try:
+        yield
+    except _DAMAGE as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None  # `zipfile` takes a failing disk for no ZIP
+        raise DamagedPreview("The preview is damaged or incomplete.") from error

@@ -7,7 +7,7 @@ arrive; JPEG and WebP are handed to Pillow whole.
 import io
 import struct
 import zlib
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from inference.geometry import Size
 from inference.metadata import Metadata
 from inference.options import Format, Options
 from inference.png import PngWriter
+from inference.streams import Sink
 
 LONGEST_SIDE: dict[Format, int] = {"png": 2**31 - 1, "jpg": 65_500, "webp": 16_383}
 _NAMES: dict[Format, str] = {"png": "PNG", "jpg": "JPEG", "webp": "WebP"}
@@ -55,7 +56,7 @@ def check(output_format: Format, size: Size, has_alpha: bool) -> None:
 
 def encoder(
     output_format: Format,
-    sink: BinaryIO,
+    sink: Sink,
     size: Size,
     channels: int,
     metadata: Metadata,
@@ -74,7 +75,7 @@ class _WholePicture:
     def __init__(
         self,
         output_format: Format,
-        sink: BinaryIO,
+        sink: Sink,
         size: Size,
         channels: int,
         metadata: Metadata,

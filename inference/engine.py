@@ -4,10 +4,8 @@ Reads in the order a picture takes: decode, plan, network, filter, encode. Strea
 knows nothing of paths, users or rows of a database.
 """
 
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from math import isqrt
 from typing import BinaryIO, Protocol
 
@@ -17,7 +15,7 @@ from numpy.typing import NDArray
 
 from inference import colour, encoders, image_io, memory, precision
 from inference.canvas import SMALLEST_TILE, Canvas
-from inference.errors import Canceled, InvalidOptions, ResolutionTooHigh
+from inference.errors import InvalidOptions, ResolutionTooHigh
 from inference.installed import InstalledModel
 from inference.loader import load
 from inference.network import Network
@@ -25,14 +23,12 @@ from inference.options import Options, Precision
 from inference.pyramid import Previews, PyramidWriter
 from inference.report import Report, versions
 from inference.resample import Resampler
+from inference.run import OnProgress, Run, ShouldStop
 from inference.scaling import Scaling, plan_scaling
+from inference.streams import Sink
 from inference.weights import StoredWeights
 
 Pixels = NDArray[np.uint8]
-OnProgress = Callable[[int, int], None]
-ShouldStop = Callable[[], bool]
-
-_STOP_EVERY = 0.25  # seconds between two questions; asking may cost the caller a query
 _WARM_BYTES = 1 << 30
 
 
@@ -76,7 +72,7 @@ class Engine:
     def upscale(
         self,
         source: BinaryIO,
-        sink: BinaryIO,
+        sink: Sink,
         options: Options | None = None,
         on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
@@ -96,7 +92,7 @@ class Engine:
         Raises the types of `inference.errors`, and `OSError` of the streams.
         """
         options = options or Options()
-        run = _Run(on_progress, should_stop)
+        run = Run(on_progress, should_stop)
         peak = memory.PeakMemory(self.device)
         with run.timed("decode"):
             picture = image_io.read(source, self._max_input_pixels, options.metadata)
@@ -188,7 +184,7 @@ class Engine:
             )
 
     def _enlarge(
-        self, network: Network, pixels: Pixels, options: Options, run: "_Run", scaling: Scaling
+        self, network: Network, pixels: Pixels, options: Options, run: Run, scaling: Scaling
     ) -> Iterator[Pixels]:
         """One pass over a whole picture."""
         canvas = Canvas(
@@ -214,70 +210,6 @@ class Engine:
         if pixels.shape[0] * pixels.shape[1] <= window:
             return None
         return max(SMALLEST_TILE, isqrt(window) - 2 * network.halo)
-
-
-class _Run:
-    """The running account of one call: progress, stop, time, and what the report will say."""
-
-    def __init__(self, on_progress: OnProgress | None, should_stop: ShouldStop | None) -> None:
-        self.seconds: dict[str, float] = {}
-        self.tile: int | None = None
-        self.tiles = 0
-        self.restarts = 0
-        self.dtype: str | None = None
-        self.notes: list[str] = []
-        self._on_progress = on_progress
-        self._should_stop = should_stop
-        self._started = time.perf_counter()
-        self._next_check = self._started
-        self._passes_done = 0
-        self._pixels_done = 0.0
-
-    @contextmanager
-    def timed(self, phase: str) -> Iterator[None]:
-        begin = time.perf_counter()
-        try:
-            yield
-        finally:
-            now = time.perf_counter()
-            self.seconds[phase] = self.seconds.get(phase, 0.0) + now - begin
-            self.seconds["total"] = now - self._started
-
-    def check(self) -> None:
-        """Raise `Canceled` when the caller wants to stop; asks at most every `_STOP_EVERY`."""
-        now = time.perf_counter()
-        if self._should_stop is None or now < self._next_check:
-            return
-        if self._should_stop():
-            raise Canceled
-        self._next_check = time.perf_counter() + _STOP_EVERY
-
-    def begin_pass(self, scaling: Scaling) -> Callable[[float, int], None]:
-        """The callback for this pass's progress; later passes count by their pixels."""
-        self._passes_done += 1
-        later = sum(
-            (scaling.source * scaling.network_scale**index).pixels
-            for index in range(self._passes_done, scaling.passes)
-        )
-        before = self._pixels_done
-
-        def on_pixels(done: float, total: int) -> None:
-            self.check()
-            self._pixels_done = before + done
-            if self._on_progress:
-                self._on_progress(int(self._pixels_done), int(before) + total + later)
-
-        return on_pixels
-
-    def end_pass(self, canvas: Canvas) -> None:
-        self.tile = canvas.tile
-        self.tiles += canvas.tiles_done
-        self.restarts += canvas.restarts
-        if canvas.restarts:
-            self.notes.append("Memory ran out, so the picture was cut into smaller pieces.")
-        if canvas.fell_back:
-            self.dtype = "fp32"
-            self.notes.append("The network left its number range and was run in full precision.")
 
 
 def _device(wanted: str) -> torch.device:

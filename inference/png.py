@@ -14,6 +14,7 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from inference.geometry import Size
+from inference.streams import Sink
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -34,7 +35,7 @@ class PngWriter:
 
     def __init__(
         self,
-        sink: BinaryIO,
+        sink: Sink,
         size: Size,
         channels: int,
         extra: tuple[tuple[bytes, bytes], ...] = (),

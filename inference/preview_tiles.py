@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from inference import colour
-from inference.image_io import Metadata
+from inference.metadata import Metadata
 
 Pixels = NDArray[np.uint8]
 

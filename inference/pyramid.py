@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 
 from inference.errors import DamagedPreview, NoSuchTile
 from inference.geometry import Size
-from inference.image_io import Metadata
+from inference.metadata import Metadata
 from inference.preview_tiles import TileColours, halved
+from inference.streams import Sink
 
 Pixels = NDArray[np.uint8]
 
@@ -40,8 +41,8 @@ _STRIP = 64
 class Previews:
     """Two sinks for the previews of one picture, before and after. They need `write` only."""
 
-    original: BinaryIO
-    result: BinaryIO
+    original: Sink
+    result: Sink
 
 
 def level_sizes(size: Size) -> list[Size]:
@@ -65,7 +66,7 @@ class PyramidWriter:
 
     def __init__(
         self,
-        sink: BinaryIO,
+        sink: Sink,
         size: Size,
         channels: int,
         metadata: Metadata,
@@ -156,7 +157,7 @@ class _Level:
 class _TileFile:
     """Encodes tiles and stores them in the order they come."""
 
-    def __init__(self, sink: BinaryIO, colours: TileColours, check: Callable[[], None]) -> None:
+    def __init__(self, sink: Sink, colours: TileColours, check: Callable[[], None]) -> None:
         self._zip = _Zip(_WriteOnly(sink), "w")
         self._colours = colours
         self.check = check
@@ -200,11 +201,12 @@ class _WriteOnly:
     Where it can seek, it goes back to fill in lengths, which no encrypting writer could.
     """
 
-    def __init__(self, sink: BinaryIO) -> None:
+    def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
     def write(self, data: bytes) -> int:
-        return self._sink.write(data)
+        self._sink.write(data)
+        return len(data)
 
     def flush(self) -> None:
         """Left to the owner of the sink, as is closing it."""

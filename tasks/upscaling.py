@@ -15,8 +15,9 @@ from db.errors import DamagedFile, Gone, JobCanceled, LeaseLost, StoreError
 from db.outcomes import Failure
 from db.store import Store
 from db.work import Role
-from inference.engine import Engine, Previews
+from inference.engine import Engine
 from inference.errors import Canceled, EngineError, ModelUnavailable, OutOfMemory
+from inference.pyramid import Previews
 from tasks import orders
 from tasks.heartbeat import Heartbeat
 

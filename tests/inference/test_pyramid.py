@@ -18,7 +18,7 @@ from PIL import Image
 from inference.colour import bleed
 from inference.errors import DamagedPreview, NoSuchTile
 from inference.geometry import Size
-from inference.image_io import Metadata
+from inference.metadata import Metadata
 from inference.preview_tiles import TileColours
 from inference.pyramid import PyramidReader, PyramidWriter, level_sizes
 from tests.inference.pictures import (

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from inference.errors import EngineError, InvalidWeights, UnsafeWeights
+from inference.tether import tethered
 
 MAX_BYTES = 2 << 30
 """The largest file that is opened, and the largest result."""
@@ -46,7 +47,7 @@ def read_checkpoint(file: IO[bytes], *, seconds: float = _SECONDS, memory: int =
         environment = {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
         try:
             child = subprocess.run(
-                command,
+                tethered(command),
                 env=environment,
                 pass_fds=(file.fileno(), result.fileno()),
                 stdin=subprocess.DEVNULL,

@@ -1,7 +1,10 @@
 import io
+import os
 import pickle
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -165,3 +168,40 @@ def test_code_that_ran_all_the_same_could_do_nothing(tmp_path, escape):
     ran = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert ran.stdout.strip() in ("OSError", "MemoryError", "AssertionError", "BlockingIOError")
     assert not path.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_child_does_not_outlive_a_sigkilled_parent(tmp_path):
+    """Stopped, so that it cannot end by itself meanwhile."""
+    path = tmp_path / "file.pth"
+    path.write_bytes(saved({"a": torch.ones(1)}))
+    code = "import inference.unpickling as u, sys; u.read_checkpoint(open(sys.argv[1], 'rb'))"
+    parent = subprocess.Popen([sys.executable, "-c", code, str(path)])
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+
+    def running():
+        for child in children.read_text().split():
+            words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+            if words[1:3] == ["-m", "inference.unpickling"]:
+                return int(child)
+        return None
+
+    def alive():
+        try:
+            return Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
+    deadline = time.monotonic() + 20
+    while not (child := running()):
+        assert time.monotonic() < deadline
+    os.kill(child, signal.SIGSTOP)
+    parent.kill()
+    parent.wait()
+
+    while alive() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    outlived = alive()
+    if outlived:
+        os.kill(child, signal.SIGKILL)
+    assert not outlived

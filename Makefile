@@ -40,6 +40,7 @@ test: install weights lint  ## Everything that must hold
 
 bench: install weights  ## Measure speed and memory on this machine
 	$(BIN)/python -m inference.bench --models $(TEST_MODELS)
+	$(BIN)/python -m tasks.bench --models $(TEST_MODELS)
 
 clean:  ## Remove what was installed and fetched
 	rm -rf $(VENV) .cache build *.egg-info

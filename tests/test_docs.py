@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import main
+from app.settings import Settings
 from inference import encoders, image_io
 from inference.catalog import CATALOG
 from inference.options import SCALES
@@ -70,4 +71,16 @@ def test_every_module_that_the_contributing_page_names_exists() -> None:
 
     assert len(named) > 10
     for name in named:
-        assert (ROOT / "inference" / name).exists(), name
+        assert any((ROOT / room / name).exists() for room in ("inference", "tasks", "db")), name
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    service = (ROOT / "docs" / "service.md").read_text()
+    documented = dict(re.findall(r"^\| `([A-Z_]+)` \| `?([^`|]+?)`? \|", service, re.MULTILINE))
+
+    assert documented == {
+        name.upper(): f"{field.default:g}"
+        if isinstance(field.default, float)
+        else str(field.default)
+        for name, field in Settings.model_fields.items()
+    }

@@ -50,8 +50,8 @@ def main() -> int:
     plain, encrypted = (statistics.median(column) for column in zip(*pairs, strict=True))
     share = statistics.median(after / before - 1 for before, after in pairs)
     sys.stdout.write(
-        f"Flags: {' '.join(cpu_flags())}. One job of {MODEL}, previews included: {plain:.2f} s from "
-        f"and to memory, {encrypted:.2f} s encrypted on disk; {share:+.1%} (median of pairs).\n"
+        f"Flags: {' '.join(cpu_flags())}. One job of {MODEL}, previews included: {plain:.2f} s "
+        f"from and to memory, {encrypted:.2f} s encrypted; {share:+.1%} (median of pairs).\n"
     )
     return 0
 

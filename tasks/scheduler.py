@@ -13,7 +13,7 @@ from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from app.settings import Settings
-from db.clock import Readers
+from db.clock import MACHINE, Readers
 from tasks.recovery import recover
 from tasks.retention import reconcile_leftovers, sweep
 from tasks.service import Service
@@ -65,8 +65,8 @@ def _scheduler(service: Service) -> BackgroundScheduler:
             "interval",
             seconds=every.total_seconds(),
             id=name,
-            # By APScheduler's own clock: an interval job would first run an interval from now.
-            next_run_time=datetime.now(UTC),
+            # An interval job would first run an interval from now; this is APScheduler's own now.
+            next_run_time=datetime.fromtimestamp(MACHINE.wall(), UTC),
         )
     scheduler.add_listener(_report, EVENT_JOB_ERROR)
     return scheduler

@@ -20,6 +20,7 @@ import pytest
 import db
 from db import batches, files, jobs, keys, receipts, retention
 from db.audit import audit
+from db.errors import Gone
 from db.reconcile import Reconciled, reconcile
 from db.work import Cause, File, Role, State
 from tests.db.machine import Machine
@@ -111,6 +112,24 @@ class Onlooker:
         return self.trace
 
 
+def what_is_there_is_whole(store):
+    """Before anybody has cleaned up: a file can be read, or nobody finds it."""
+    with_key = keys.known(store.keys)
+    for row in file_rows(store):
+        if row.hidden_at is None:
+            with files.open(store, files.find(store, row.id, row.user_id)) as stream:
+                assert len(stream.read()) == row.size
+        else:
+            with pytest.raises(Gone):
+                files.find(store, row.id, row.user_id)
+        if row.deleted_at is not None:
+            assert row.id not in with_key, "a receipt for a file that can be read"
+    blobs = [name for name, _ in store.blobs.finished()]
+    assert len(blobs) <= len(with_key) or any(row.hidden_at for row in file_rows(store))
+    if sum(receipts.count(store).values()) == count(store, File) > 0:
+        assert blobs == [], "a receipt for bytes that are there"
+
+
 def nothing_is_lost_or_left(places, machine, store, deed):
     # Whoever was killed is dead: what it was writing can be deleted at once.
     reconcile(store)
@@ -155,6 +174,7 @@ def test_killed_at_every_line(deed, places, quick_folder, machine):
     for left_behind in onlooker.seen.values():
         then = Machine(**vars(machine))
         with left_behind.open(then) as store:
+            what_is_there_is_whole(store)
             nothing_is_lost_or_left(left_behind, then, store, deed)
         shutil.rmtree(left_behind.folder)
 

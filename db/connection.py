@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, RootTransaction, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 
 from db.errors import DatabaseBusy, StorageFull
@@ -104,13 +104,13 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     Raises `DatabaseBusy` or `StorageFull`; then nothing of the block has happened.
     """
-    connection = _connect_to_write(engine)
-    with connection, connection.get_transaction() or connection.begin():
+    connection, transaction = _begin_writing(engine)
+    with connection, transaction:
         yield connection
 
 
-def _connect_to_write(engine: Engine) -> Connection:
-    """A connection whose writing transaction has begun.
+def _begin_writing(engine: Engine) -> tuple[Connection, RootTransaction]:
+    """A connection and the writing transaction that has begun on it.
 
     Only the beginning is tried again, because only there can another writer stand in the way: once
     BEGIN IMMEDIATE has succeeded, nothing in the transaction waits for anybody.
@@ -120,7 +120,7 @@ def _connect_to_write(engine: Engine) -> Connection:
         connection = None
         try:
             connection = engine.connect().execution_options(writes=True)
-            connection.begin()
+            transaction = connection.begin()
         except BaseException as error:
             if connection is not None:
                 connection.close()
@@ -130,7 +130,7 @@ def _connect_to_write(engine: Engine) -> Connection:
             # Processes that were refused together must not come back together.
             time.sleep(random.uniform(0.01, 0.1))  # noqa: S311  # nothing secret
         else:
-            return connection
+            return connection, transaction
 
 
 def checkpoint_truncate(engine: Engine) -> bool:

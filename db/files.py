@@ -104,13 +104,17 @@ class Writer(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
+        if self._blob is None:
+            # Its descriptor may be another file's by now.
+            raise ValueError("this writer has ended")
         view = memoryview(data)
         self._encryptor.update(view)
         return view.nbytes
 
     def finish(self, *, width: int | None = None, height: int | None = None) -> Kept:
         """Steps 1 to 4 of keeping: the bytes are complete and survive a power cut."""
-        assert self._blob is not None, "a writer finishes once"
+        if self._blob is None:
+            raise ValueError("this writer has ended")
         self._encryptor.finish()
         self._blob.sync()
         now = self._store.clock.now()

@@ -63,7 +63,7 @@ class Hold(Base):
     __tablename__ = "hold"
     __table_args__ = (closed("reason_code", HoldReason),)
 
-    id: Mapped[UUID] = duty(Uuid, primary_key=True, default=uuid4, clause="7.1.b 8.3.a")
+    id: Mapped[UUID] = duty(Uuid, primary_key=True, default=uuid4, clause="7.1.b")
     reason_code: Mapped[str] = duty(String(16), clause="7.1.b")
     opened_at: Mapped[datetime] = duty(Instant, clause="7.1.b")
     expires_at: Mapped[datetime] = duty(Instant, ages=True, index=True, clause="7.1.b")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
+from sqlalchemy.dialects import postgresql
 
 from db import batches, counts, jobs, recovery, views, waiting
 from db.errors import DamagedFile, Gone, JobCanceled, LeaseLost
@@ -126,7 +127,7 @@ STEPS = st.lists(
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=STEPS)
 def test_the_order_is_that_of_a_naive_reference(store, machine, steps):
@@ -154,6 +155,13 @@ def test_the_order_is_that_of_a_naive_reference(store, machine, steps):
             jobs.fail(store, claim, ODD, again=True)
             if expected["tries"] < 2:
                 reference.waiting.append(expected | {"tries": expected["tries"] + 1})
+
+
+def test_on_postgresql_workers_pass_over_a_row_that_another_is_claiming(store):
+    query = jobs._next_in_turn(store.clock.now(), ["x"])
+    sql = str(select(query).compile(dialect=postgresql.dialect()))
+    assert "FOR UPDATE OF job_1 SKIP LOCKED" in sql
+    assert "last_claimed_at ASC NULLS FIRST" in sql
 
 
 def claim_all(places: Places, results) -> None:

@@ -7,10 +7,10 @@ MODELS := realesrgan-x4plus realesrgan-x4plus-anime-6b realesr-animevideov3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install weights test lint format bench clean
+.PHONY: help install weights test test-faults lint format bench clean
 
 help:  ## Show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 install: $(VENV)/installed  ## Install everything into .venv
 
@@ -37,6 +37,9 @@ format: install  ## Format the code
 
 test: install weights lint  ## Everything that must hold
 	$(BIN)/pytest
+
+test-faults: install weights  ## Kill, fill and lock everything for some minutes
+	$(BIN)/pytest -m faults
 
 bench: install weights  ## Measure speed and memory on this machine
 	$(BIN)/python -m inference.bench --models $(TEST_MODELS)

@@ -19,7 +19,7 @@ RUN python -m pip install --constraint constraints.txt --extra-index-url "$TORCH
 
 FROM base AS cpu-dependencies
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN python -m pip install --constraint constraints.txt --index-url "$TORCH_INDEX" torch==2.13.0 torchvision==0.28.0
+RUN python -m pip install --constraint constraints.txt --index-url "$TORCH_INDEX" torch torchvision
 RUN python -m pip install --constraint constraints.txt .
 
 FROM cuda-dependencies AS cuda

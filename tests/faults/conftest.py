@@ -15,9 +15,11 @@ from tests.faults.service import Running
 def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Print a line that is seen whether or not the test passes."""
     reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
 
     def say(line: str) -> None:
-        reporter.write_line(f"\n{request.node.name}: {line}")
+        with capture.global_and_fixture_disabled():
+            reporter.write_line(f"\n{request.node.name}: {line}")
 
     return say
 

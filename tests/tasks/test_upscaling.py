@@ -7,7 +7,6 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from inference.pyramid import PyramidReader
 from PIL import Image
 
 from db import batches, counts, files, recovery, views, workers
@@ -17,6 +16,7 @@ from db.work import Role, State
 from inference.engine import Engine
 from inference.errors import OutOfMemory
 from inference.options import Options
+from inference.pyramid import PyramidReader
 from inference.weights import ModelStore
 from tasks import heartbeat
 from tasks.service import Service

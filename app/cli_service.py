@@ -4,6 +4,7 @@ Each process can be started alone; `serve` prepares the data folder and supervis
 """
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from db.clock import Readers
 
 CHILDREN = ("worker", "scheduler")
+
+log = logging.getLogger(__name__)
 
 
 def add_parser(
@@ -72,15 +75,27 @@ def serve(
 
 
 def bring_up_to_date(settings: Settings, readers: "Readers | None" = None) -> None:
-    """Delete what became due while nothing ran, and take up what was left."""
+    """Delete what became due while nothing ran, and take up what was left.
+
+    A full disk or a busy database keeps nothing from starting: the scheduler does the same again,
+    and a service that does not run deletes nothing.
+    """
+    from db.errors import StoreError
     from tasks.recovery import recover
     from tasks.retention import reconcile_leftovers, sweep
     from tasks.service import Service
 
     with Service.open(settings, readers=readers) as service:
-        sweep(service)
-        reconcile_leftovers(service.store)
-        recover(service)
+        parts: tuple[Callable[[], object], ...] = (
+            lambda: sweep(service),
+            lambda: reconcile_leftovers(service.store),
+            lambda: recover(service),
+        )
+        for part in parts:
+            try:
+                part()
+            except StoreError as error:
+                log.error("not_up_to_date", extra={"code": error.code})
 
 
 def work(settings: Settings, readers: "Readers | None" = None) -> int:

@@ -4,14 +4,14 @@ Knows numbers and error codes. A run that was killed stays without an end.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
 from sqlalchemy import insert, select, update
 
-from db.errors import StoreError
+from db.errors import StorageFull, StoreError
 from db.retention import oldest_live_age
 from db.store import Store
 from db.upkeep import Sweep, SweepKind
@@ -37,9 +37,10 @@ class Past:
 @contextmanager
 def recorded(store: Store, kind: SweepKind) -> Iterator[Tally]:
     """Records one run: its begin, its tally, its end, and the code of the error that ended it."""
-    sweep_id = uuid4()
-    with store.writing() as rows:
-        rows.execute(insert(Sweep).values(id=sweep_id, kind=kind, started_at=store.clock.now()))
+    begin = {"id": uuid4(), "kind": kind, "started_at": store.clock.now()}
+    # Where there is no room for this row, the run is what makes some: then its end writes both.
+    with suppress(StorageFull), store.writing() as rows:
+        rows.execute(insert(Sweep).values(**begin))
     tally = Tally()
     error_code = None
     try:
@@ -49,18 +50,17 @@ def recorded(store: Store, kind: SweepKind) -> Iterator[Tally]:
         raise
     finally:
         oldest = oldest_live_age(store)
+        end = {
+            "finished_at": store.clock.now(),
+            "scanned": tally.scanned,
+            "deleted": tally.deleted,
+            "oldest_age_s": None if oldest is None else round(oldest.total_seconds()),
+            "error_code": error_code,
+        }
         with store.writing() as rows:
-            rows.execute(
-                update(Sweep)
-                .where(Sweep.id == sweep_id)
-                .values(
-                    finished_at=store.clock.now(),
-                    scanned=tally.scanned,
-                    deleted=tally.deleted,
-                    oldest_age_s=None if oldest is None else round(oldest.total_seconds()),
-                    error_code=error_code,
-                )
-            )
+            begun = rows.execute(update(Sweep).where(Sweep.id == begin["id"]).values(**end))
+            if not begun.rowcount:
+                rows.execute(insert(Sweep).values(**begin, **end))
 
 
 def last(store: Store, kind: SweepKind) -> Past | None:

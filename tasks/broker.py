@@ -5,6 +5,8 @@ may be lost, doubled or late, and the file that holds them may be deleted at any
 """
 
 import json
+import logging
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ _LOOK_EVERY = 0.25
 
 NUDGE = f"{__name__}.upscale_next"
 """The only name that a message has."""
+
+log = logging.getLogger(__name__)
 
 
 class Plain(Serializer):  # type: ignore[misc]
@@ -41,12 +45,19 @@ class Queue:
         self._open()
 
     def nudge(self, times: int = 1) -> None:
-        """Say that there is something to do, `times` times over."""
-        if self.was_deleted:
-            self._huey.storage.close()
-            self._open()
-        for _ in range(times):
-            self._upscale_next()
+        """Say that there is something to do, `times` times over.
+
+        What is to be done was promised before, so a queue that is full or busy is no error: the
+        next recovery nudges again.
+        """
+        try:
+            if self.was_deleted:
+                self._huey.storage.close()
+                self._open()
+            for _ in range(times):
+                self._upscale_next()
+        except (sqlite3.Error, OSError) as error:
+            log.warning("nudge_lost", extra={"error": type(error).__name__})
 
     @property
     def was_deleted(self) -> bool:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from db import batches, files
 from db.connection import checkpoint_truncate
+from db.errors import StorageFull
 from db.work import Cause
 from tasks.service import Service
 
@@ -15,8 +16,18 @@ def delete_batch(service: Service, batch_id: UUID, user_id: UUID) -> int:
     second, and what it has written is discarded, for it can no longer finish. Safe to repeat.
     Raises `NotFound`.
     """
-    batches.cancel(service.store, batch_id, user_id)
-    live = batches.live_files(service.store, batch_id, user_id)
-    erased = files.erase(service.store, live, Cause.USER) if live else 0
+    erased = 0
+    try:
+        batches.cancel(service.store, batch_id, user_id)
+    except StorageFull:
+        # Erasing makes the room that canceling needs. What a job finishes in between goes below.
+        erased = _erase_live(service, batch_id, user_id)
+        batches.cancel(service.store, batch_id, user_id)
+    erased += _erase_live(service, batch_id, user_id)
     checkpoint_truncate(service.store.rows)
     return erased
+
+
+def _erase_live(service: Service, batch_id: UUID, user_id: UUID) -> int:
+    live = batches.live_files(service.store, batch_id, user_id)
+    return files.erase(service.store, live, Cause.USER) if live else 0

@@ -11,8 +11,10 @@ from uuid import UUID
 
 import pytest
 
+from app import cli_service
 from app.settings import Settings
 from db import batches, keys, sweeps, users, workers
+from db.connection import checkpoint_truncate
 from db.errors import StorageFull
 from db.upkeep import SweepKind
 from db.work import State
@@ -202,6 +204,31 @@ def test_a_sweep_deletes_on_a_full_disk(
     assert last.deleted >= 3
     disk.free()
     ledger.check_no_scraps(service)
+
+
+@pytest.mark.parametrize("hours", [1, 48])
+def test_catching_up_on_a_full_disk_does_what_it_can_and_lets_the_service_start(
+    service: Service,
+    ada: UUID,
+    disk: Disk,
+    machine: Machine,
+    caplog: pytest.LogCaptureFixture,
+    hours: int,
+) -> None:
+    hand_in(service, ada, picture(160, 110))
+    machine.passes(hours=hours)
+    checkpoint_truncate(service.store.rows)
+    disk.fill()
+
+    cli_service.bring_up_to_date(Settings(data_dir=disk.data), machine.readers)
+
+    left = len(list(service.store.blobs.finished()))
+    assert (left, len(keys.known(service.store.keys))) == ((1, 1) if hours < 48 else (0, 0))
+    told = [record.code for record in caplog.records if record.message == "not_up_to_date"]
+    assert set(told) == {"STORAGE_FULL"}, "one small picture makes no room for its receipt"
+    disk.free()
+    assert sweep(service).files == (0 if hours < 48 else 1)
+    assert ledger.check_receipts(service) == (0 if hours < 48 else 1)
 
 
 def test_a_batch_is_deleted_on_a_full_disk(service: Service, ada: UUID, disk: Disk) -> None:

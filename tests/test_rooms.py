@@ -74,6 +74,7 @@ def test_no_module_grows_beyond_what_one_idea_needs() -> None:
         str(path.relative_to(ROOT)): len(path.read_text().splitlines())
         for room in ("app", "db", "inference", "pages", "tasks")
         for path in (ROOT / room).rglob("*.py")
+        if "versions" not in path.parts  # migrations are written once, by a program
     }
 
     assert {name: length for name, length in lengths.items() if length > 350} == {}

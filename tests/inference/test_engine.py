@@ -331,7 +331,7 @@ def test_previews_show_the_upright_picture_and_the_result(engine: Engine) -> Non
 def test_a_stop_is_noticed_between_the_tiles_of_a_preview(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("inference.engine._STOP_EVERY", 0)
+    monkeypatch.setattr("inference.run._STOP_EVERY", 0)
     engine = Engine(RandomStore(small=compact()), "cpu")
     original = io.BytesIO()
     progress: list[int] = []

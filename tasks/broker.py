@@ -23,6 +23,9 @@ _LOOK_EVERY = 0.25
 NUDGE = f"{__name__}.upscale_next"
 """The only name that a message has."""
 
+# Locked for longer than huey waits, no room, or no queue at all.
+_UNUSABLE = (sqlite3.Error, OSError)
+
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +45,15 @@ class Queue:
     def __init__(self, path: Path, work: Callable[[], None] | None = None) -> None:
         self._path = path
         self._work = work
-        self._open()
+        self._huey: SqliteHuey | None = None
+        self._inode = 0
+        try:
+            self._open()
+        except _UNUSABLE as error:
+            # Who only nudges can do all else without it, and tries again with the next nudge.
+            if work is not None:
+                raise
+            log.warning("queue_not_opened", extra={"error": type(error).__name__})
 
     def nudge(self, times: int = 1) -> None:
         """Say that there is something to do, `times` times over.
@@ -52,11 +63,11 @@ class Queue:
         """
         try:
             if self.was_deleted:
-                self._huey.storage.close()
+                self.close()
                 self._open()
             for _ in range(times):
                 self._upscale_next()
-        except (sqlite3.Error, OSError) as error:
+        except _UNUSABLE as error:
             log.warning("nudge_lost", extra={"error": type(error).__name__})
 
     @property
@@ -73,6 +84,7 @@ class Queue:
         A thread, not a process: when the consumer is killed, a process would live on as an orphan
         and keep its job.
         """
+        assert self._huey is not None, "only a worker consumes"
         return self._huey.create_consumer(
             workers=1,
             worker_type="thread",
@@ -85,7 +97,8 @@ class Queue:
         )
 
     def close(self) -> None:
-        self._huey.storage.close()
+        if self._huey is not None:
+            self._huey.storage.close()
 
     def _open(self) -> None:
         self._path.touch(mode=0o600)

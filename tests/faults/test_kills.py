@@ -42,7 +42,11 @@ def storm(running: Running, chance: random.Random, victims: Sequence[str]) -> li
             break
         if victim == "worker" and chance.random() < 0.8:
             # In the middle of a job rather than between two, or while it starts.
-            running.until(lambda: ledger.running(running.service), 30, "a job runs")
+            running.until(
+                lambda: ledger.running(running.service) or ledger.all_ended(running.service),
+                60,
+                "a job runs",
+            )
             time.sleep(chance.uniform(0, 1.5))
         running.kill(victim)
         killed.append(victim)

@@ -122,7 +122,7 @@ def work(service: Service) -> int:
 def test_handing_in_until_nothing_fits_any_more_and_going_on_when_it_does(
     service: Service, ada: UUID, disk: Disk, machine: Machine
 ) -> None:
-    disk.fill(leave=3 * MIB)
+    disk.fill(leave=MIB)
     promised = list[UUID]()
     with pytest.raises(OSError, match=r"No space left|storage is full"):
         _hand_in_for_ever(service, ada, promised)

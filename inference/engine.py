@@ -83,7 +83,7 @@ class Engine:
         `source` is seekable. `sink` needs `write` only; when an exception leaves this call, what
         was written to it is not a picture and must be thrown away. `on_progress(done, total)`
         counts input pixels that went through the network; `total` may grow. `should_stop()` is
-        asked about four times a second, between two layers of the network or two tiles of a
+        asked up to ten times a second, between two layers of the network or two tiles of a
         preview; a true answer raises `Canceled`.
 
         `previews` receive the pyramids that `PyramidReader` reads, of the upright picture and of

@@ -30,9 +30,9 @@ _HALO_COMPACT_16 = 16
 # the convolution. Measured against resident memory on a CPU.
 _OVERHEAD = 1.5
 
-# A layer's multiplications per call on a CPU, about one second's worth: between two layers is
+# A layer's multiplications per call on a CPU, half a second's worth or so: between two layers is
 # where a stop is noticed.
-_CPU_LAYER_WORK = 0.2e12
+_CPU_LAYER_WORK = 0.12e12
 
 
 class NonFiniteResult(ArithmeticError):

@@ -14,7 +14,7 @@ from inference.scaling import Scaling
 OnProgress = Callable[[int, int], None]
 ShouldStop = Callable[[], bool]
 
-_STOP_EVERY = 0.25  # seconds between two questions; asking may cost the caller a query
+_STOP_EVERY = 0.1  # seconds between two questions; asking may cost the caller something
 
 
 class Run:

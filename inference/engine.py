@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from inference import colour, encoders, image_io, memory, precision
 from inference.canvas import SMALLEST_TILE, Canvas
-from inference.errors import InvalidOptions, ResolutionTooHigh
+from inference.errors import InvalidOptions
 from inference.installed import InstalledModel
 from inference.loader import load
 from inference.network import Network
@@ -100,7 +100,7 @@ class Engine:
         with run.timed("load"):
             network, info = self._network(options.model, options.precision)
         scaling = plan_scaling(picture.size, network.scale, options)
-        self._check_output(scaling)
+        image_io.check_result_pixels(scaling.output, self._max_output_pixels)
         encoders.check(output_format, scaling.output, picture.has_alpha)
 
         with run.timed("decode"):
@@ -173,15 +173,6 @@ class Engine:
 
     def _warm_total(self) -> int:
         return sum(network.bytes_of_weights for network, _ in self._warm.values())
-
-    def _check_output(self, scaling: Scaling) -> None:
-        if scaling.output.pixels > self._max_output_pixels:
-            raise ResolutionTooHigh(
-                f"The result would be {scaling.output}, "
-                f"{image_io.megapixels(scaling.output.pixels)} megapixels; "
-                f"{image_io.megapixels(self._max_output_pixels)} is the most that is made here.",
-                "Choose a smaller scale or target size.",
-            )
 
     def _enlarge(
         self, network: Network, pixels: Pixels, options: Options, run: Run, scaling: Scaling

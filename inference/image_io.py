@@ -179,6 +179,16 @@ def _check_pixels(size: Size, max_pixels: int) -> None:
         )
 
 
+def check_result_pixels(size: Size, max_pixels: int) -> None:
+    """Raise `ResolutionTooHigh` for a result larger than is made here."""
+    if size.pixels > max_pixels:
+        raise ResolutionTooHigh(
+            f"The result would be {size}, {megapixels(size.pixels)} megapixels; "
+            f"{megapixels(max_pixels)} is the most that is made here.",
+            "Choose a smaller scale or target size.",
+        )
+
+
 def megapixels(pixels: int) -> str:
     """As people say it: `24`, `24.2`, `0.3`."""
     return f"{pixels / 1e6:.1f}".removesuffix(".0")

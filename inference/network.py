@@ -26,8 +26,8 @@ _WIDEST_HALO = 80
 _HALO_SHALLOW_RRDB = 48
 _HALO_COMPACT_16 = 16
 
-# Temporaries beside a layer's input and output: activations kept for residuals, scratch space of
-# the convolution. Measured against resident memory on a CPU.
+# An allowance for what is alive beside a layer's input and output: activations kept for residuals,
+# scratch space of the convolution. Where it is too small, the picture is cut smaller on the way.
 _OVERHEAD = 1.5
 
 # A layer's multiplications per call on a CPU, half a second's worth or so: between two layers is

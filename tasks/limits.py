@@ -13,8 +13,8 @@ from app.settings import Settings
 from db import waiting, workers
 from db.store import Store
 from inference import encoders, image_io
-from inference.errors import EngineError, ResolutionTooHigh
-from inference.image_io import Header, megapixels
+from inference.errors import EngineError
+from inference.image_io import Header
 from inference.options import Options
 from inference.scaling import Scaling
 from tasks.errors import NothingToDo, QueueTooLong, TooManyFiles
@@ -75,12 +75,7 @@ class Limits:
     def check_output(self, header: Header, scaling: Scaling, options: Options) -> None:
         """Raise what the engine would raise for the result, before anything is decoded."""
         output = scaling.output
-        if output.pixels > self.output_pixels:
-            raise ResolutionTooHigh(
-                f"The result would be {output}, {megapixels(output.pixels)} megapixels; "
-                f"{megapixels(self.output_pixels)} is the most that is made here.",
-                "Choose a smaller scale or target size.",
-            )
+        image_io.check_result_pixels(output, self.output_pixels)
         # Whether any pixel is transparent shows only when it is decoded.
         encoders.check(options.output_format or header.format, output, has_alpha=False)
 

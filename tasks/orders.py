@@ -8,7 +8,9 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from db.jobs import Claim
+from inference.geometry import Size
 from inference.options import DEFAULT_SCALE, Options
+from inference.report import Report
 
 # Columns of their own in a job's row, and what is the operator's to say.
 _COLUMNS = ("model", "scale", "width", "height", "long_side")
@@ -45,10 +47,10 @@ def options_of(claim: Claim) -> Options:
     )
 
 
-def kept_report(report: Any) -> Mapping[str, Any]:
+def kept_report(report: Report) -> Mapping[str, Any]:
     """The engine's report as JSON: what history and API show."""
 
-    def size(value: Any) -> dict[str, int]:
+    def size(value: Size) -> dict[str, int]:
         return {"width": value.width, "height": value.height}
 
     return {

@@ -1,0 +1,14 @@
+"""What every part of the web process is handed: settings, service and templates."""
+
+from dataclasses import dataclass
+
+from app.settings import Settings
+from tasks.service import Service
+
+
+@dataclass(frozen=True)
+class Web:
+    """One per web process."""
+
+    settings: Settings
+    service: Service

@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 GOOGLE = "https://accounts.google.com"
 
@@ -221,6 +221,9 @@ def load_settings() -> Settings:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])).upper() or "of the sign-in providers"
         raise InvalidSettings(f"The setting {name} is not usable: {first['msg']}.") from error
+    except SettingsError as error:
+        # The only setting that is more than a word.
+        raise InvalidSettings("The setting OIDC_PROVIDERS is not a JSON list.") from error
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,8 +1,9 @@
-"""What every part of the web process is handed: settings, service and templates."""
+"""What every part of the web process is handed: settings, service and pages."""
 
 from dataclasses import dataclass
 
 from app.settings import Settings
+from pages.public import Site
 from tasks.service import Service
 
 
@@ -12,3 +13,4 @@ class Web:
 
     settings: Settings
     service: Service
+    site: Site

@@ -53,6 +53,7 @@ test-faults: install weights  ## Kill, fill and lock everything for some minutes
 bench: install weights  ## Measure speed and memory on this machine
 	$(BIN)/python -m inference.bench --models $(TEST_MODELS)
 	$(BIN)/python -m tasks.bench --models $(TEST_MODELS)
+	$(BIN)/python -m app.bench --models $(TEST_MODELS)
 
 clean:  ## Remove what was installed and fetched
 	rm -rf $(VENV) .cache build *.egg-info

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI, Request
-from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from app import (

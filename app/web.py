@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from app.settings import Settings
 from pages.public import Site
+
+from app.settings import Settings
 from tasks.service import Service
 
 

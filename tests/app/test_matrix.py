@@ -20,10 +20,10 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from app.settings import Settings
-from db import history, sessions, tokens
+from db import history, sessions, tokens, workers
 from pages import shapes
 from tasks.service import Service
-from tasks.upscaling import upscale_next
+from tasks.upscaling import Upscaler
 from tests.app.conftest import Browser
 from tests.db.machine import Machine
 
@@ -104,12 +104,11 @@ def work(service: Service, models_path: Path) -> Callable[[], None]:
     """Does what a worker would, once."""
     from inference.engine import Engine
     from inference.weights import ModelStore
-    from db import workers
 
     def work() -> None:
         engine = Engine(ModelStore(models_path), "cpu")
         worker = workers.register(service.store, "cpu")
-        upscale_next(service.store, engine, worker)
+        assert Upscaler(service.store, engine, worker, lambda: False).upscale_next()
 
     return work
 
@@ -130,7 +129,11 @@ def addresses(pattern: str, owned: Owned) -> Iterable[str]:
         filled = iter(values)
         yield _PARAMETER.sub(lambda _, filled=filled: next(filled), pattern)
     if not names:
-        for key, kind in (("session_hash", "session"), ("event_id", "event"), ("upload_id", "path")):
+        for key, kind in (
+            ("session_hash", "session"),
+            ("event_id", "event"),
+            ("upload_id", "path"),
+        ):
             yield f"{pattern}?{key}={owned.ids[kind][0]}"
 
 
@@ -183,9 +186,7 @@ def test_the_owner_is_answered(browser: Browser, ada: UUID, owned: Owned) -> Non
     assert owned.ids["batch"][0] in client.get("/live").text
 
 
-def test_another_user_gets_nothing(
-    app: FastAPI, browser: Browser, bob: UUID, owned: Owned
-) -> None:
+def test_another_user_gets_nothing(app: FastAPI, browser: Browser, bob: UUID, owned: Owned) -> None:
     assert gives_away(browser(bob), app, owned) == []
 
 

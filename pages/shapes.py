@@ -113,6 +113,10 @@ def _seconds_left(view: JobView, now: datetime) -> float | None:
     return round(max(0.0, so_far / view.progress_done * left), 1)
 
 
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC, to the millisecond: what a browser's Date keeps."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _time(moment: datetime | None) -> str | None:
-    # Milliseconds: what a browser's Date keeps.
-    return moment and moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso(moment) if moment else None

@@ -75,9 +75,15 @@ def answers(component: gr.HTML, acts: Mapping[str, Act]) -> None:
     """Let `acts` answer what `component` asks."""
 
     def listen(value: Any, request: gr.Request) -> gr.HTML:
-        return gr.HTML(answer=answer(value, visitor_of(request.request.scope), acts))
+        return gr.HTML(answer=answer(value, asking_visitor(request), acts))
 
     component.submit(listen, component, component, **EVENT)
+
+
+def asking_visitor(request: gr.Request) -> Visitor:
+    """Who sent a question, or opened the page."""
+    assert request.request is not None  # only Gradio's own examples have none
+    return visitor_of(request.request.scope)
 
 
 def answer(value: Any, visitor: Visitor, acts: Mapping[str, Act]) -> Json:

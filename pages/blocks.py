@@ -11,10 +11,9 @@ import gradio as gr
 from app.settings import Settings
 from pages import upscale
 from pages.account import place_account
-from pages.asking import EVENT, script
+from pages.asking import EVENT, asking_visitor, script
 from pages.history import place_history
 from pages.policy import Texts, place_policies
-from pages.visitor import visitor_of
 from tasks.service import Service
 
 TABS = {"upscale": "Upscale", "history": "History", "account": "Account", "policies": "Policies"}
@@ -45,7 +44,7 @@ def build_ui(
                 place_policies(site)
 
         def on_load(request: gr.Request) -> tuple[gr.HTML, gr.Tabs, gr.Radio, gr.HTML]:
-            name = visitor_of(request.request.scope).name
+            name = asking_visitor(request).name
             return gr.HTML(name=name), chosen_tab(request), *upscale.on_load(service)
 
         demo.load(on_load, None, [bar, tabs, table.model, table.deed], **EVENT)
@@ -66,10 +65,9 @@ def _tab(key: str) -> gr.Tab:
     return tab
 
 
-_BAR = """<header class="bar">
-<a class="mark" href="/"><svg viewBox="0 0 26 26" aria-hidden="true"><rect x="1.5" y="1.5" width="23"
-height="23" rx="5" fill="none" stroke="currentColor" stroke-width="2"/><rect x="5.5" y="12.5" width="8"
-height="8" rx="2" class="grain"/></svg><span>ImagesUpscaler</span></a>
-<span class="who"></span>
-<form method="post" action="/logout"><button class="plain">Sign out</button></form>
-</header>"""
+_BAR = """<header class="bar"><a class="mark" href="/">
+<svg viewBox="0 0 26 26" aria-hidden="true">
+<rect x="1.5" y="1.5" width="23" height="23" rx="5" fill="none" stroke="currentColor"
+ stroke-width="2"/><rect x="5.5" y="12.5" width="8" height="8" rx="2" class="grain"/></svg>
+<span>ImagesUpscaler</span></a><span class="who"></span>
+<form method="post" action="/logout"><button class="plain">Sign out</button></form></header>"""

@@ -29,7 +29,7 @@ SAME = "same"
 
 FORMATS = [("Same as original", SAME), ("PNG", "png"), ("JPEG", "jpg"), ("WebP", "webp")]
 
-# What is chosen is told to the scripts of the page; the server learns it when the button is pressed.
+# What is chosen is told to the scripts of the page; the server learns it with the press.
 _CHOSEN = """(model, scale, format) => {
   document.dispatchEvent(new CustomEvent("iu:order", { detail: { model, scale, format } }));
 }"""

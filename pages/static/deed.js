@@ -28,10 +28,18 @@ export function start({ element, props, watch }) {
     const parts = [load.count ? pictures(load.count) : model?.label, `${order.scale}×`];
     if (load.count && seconds) parts.push(`about ${span(seconds)}`);
     write(sum, model ? parts.filter(Boolean).join(" · ") : "No model is installed yet.");
+    sum.classList.toggle("idle", !load.count && Boolean(model));
     write(press, busy ?? (load.count ? `Upscale ${pictures(load.count)}` : "Upscale"));
     press.disabled = Boolean(busy) || !load.count || !model;
     write(choices, choices.getAttribute("aria-expanded") === "true" ? "Close" : "Change");
   }
+
+  // Gradio gives each of its radio buttons a name of its own, and then the arrow keys do nothing.
+  element.closest("#rail").addEventListener("focusin", ({ target }) => {
+    if (target.type !== "radio") return;
+    const group = target.closest("fieldset");
+    for (const radio of group.querySelectorAll("input[type=radio]")) radio.name = group.id;
+  });
 
   bench.addEventListener("order", show);
   bench.addEventListener("load", show);

@@ -134,7 +134,7 @@ class Row {
     this.inside = make("ul.inside", { hidden: true });
     const what = make("div.what", {}, this.title, this.facts, this.state);
     const line = make("div.line", {}, this.stack, what, this.life, this.acts);
-    this.element = make("li.row", {}, line, this.inside);
+    this.element = make("li.entry", {}, line, this.inside);
   }
 
   get #isGone() {

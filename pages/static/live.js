@@ -38,7 +38,7 @@ class Live {
   learn({ batch, now }) {
     if (now) this.#ahead = new Date(now) - Date.now();
     if (batch) {
-      this.batches.set(batch.id, batch);
+      this.#keep(batch);
       this.#tag = null; // what /live said is not all that is known now
       this.#tell();
       this.wake();
@@ -79,7 +79,15 @@ class Live {
 
   #take({ now, batches }) {
     this.#ahead = new Date(now) - Date.now();
-    for (const batch of batches) this.batches.set(batch.id, batch);
+    for (const batch of batches) this.#keep(batch);
+  }
+
+  // What is left of a running job is told again only when a piece of it is done: counted down here.
+  #keep(batch) {
+    for (const job of batch.jobs) {
+      job.ends_at = job.seconds_left === null ? null : Number(this.now) + job.seconds_left * 1000;
+    }
+    this.batches.set(batch.id, batch);
   }
 
   #rest() {

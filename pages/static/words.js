@@ -80,7 +80,8 @@ export function age(expiresAt, now) {
 /** Of a running job, from 0 to 1. */
 export const share = (job) => (job.progress.total ? job.progress.done / job.progress.total : 0);
 
-/** The one sentence about a job. `now` is the server's time. */
+/** The one sentence about a job. `now` is the server's time; so is a running job's `ends_at`, in
+ * milliseconds, or null. */
 export function note(job, expiresAt, now) {
   switch (job.state) {
     case "queued":
@@ -89,7 +90,7 @@ export function note(job, expiresAt, now) {
       if (job.canceling) return "stopping";
       if (!job.progress.done) return "starting";
       const done = `${Math.floor(share(job) * 100)} %`;
-      return job.seconds_left === null ? done : `${done} · ${span(job.seconds_left)} left`;
+      return job.ends_at ? `${done} · ${span(Math.max(1, (job.ends_at - now) / 1000))} left` : done;
     }
     case "succeeded": {
       const took = (new Date(job.finished_at) - new Date(job.started_at)) / 1000;

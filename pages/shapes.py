@@ -106,8 +106,10 @@ def _address(file: FileView | None, name: str | None = None) -> str | None:
 
 
 def _seconds_left(view: JobView, now: datetime) -> float | None:
-    if view.state != State.RUNNING or not view.started_at or not view.progress_done:
+    # Of the first pieces, most of the time went into reading the picture and the network.
+    if view.state != State.RUNNING or view.progress_done * 50 < max(view.progress_total, 1):
         return None
+    assert view.started_at is not None
     so_far = (now - view.started_at).total_seconds()
     left = view.progress_total - view.progress_done
     return round(max(0.0, so_far / view.progress_done * left), 1)

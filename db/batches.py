@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from db import counts, files
@@ -105,24 +105,28 @@ def find_by_key(store: Store, user_id: UUID, idempotency_key: str) -> UUID | Non
         )
 
 
-def cancel(store: Store, batch_id: UUID, user_id: UUID) -> int:
+def cancel(store: Store, batch_id: UUID, user_id: UUID, job_id: UUID | None = None) -> int:
     """Ends what waits and asks what runs to stop; returns how many jobs that concerns.
 
-    From now on no job of the batch can succeed. Raises `NotFound`.
+    From now on no job of the batch can succeed; with `job_id`, only this one cannot. Raises
+    `NotFound`, for a job of another batch too.
     """
+    concerned = Job.batch_id == batch_id
+    if job_id is not None:
+        concerned = and_(concerned, Job.id == job_id)
     with store.writing() as rows:
         _check_owner(rows, batch_id, user_id)
+        if job_id is not None and rows.scalar(select(Job.id).where(concerned)) is None:
+            raise NotFound
         now = store.clock.now()
         queued = rows.execute(
             update(Job)
-            .where(Job.batch_id == batch_id, Job.state == State.QUEUED)
+            .where(concerned, Job.state == State.QUEUED)
             .values(state=State.CANCELED, finished_at=now)
         ).rowcount
         counts.add(rows, now, Metric.CANCELED, number=queued)
         running = rows.execute(
-            update(Job)
-            .where(Job.batch_id == batch_id, Job.state == State.RUNNING)
-            .values(cancel_requested=True)
+            update(Job).where(concerned, Job.state == State.RUNNING).values(cancel_requested=True)
         ).rowcount
     return queued + running
 

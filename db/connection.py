@@ -99,12 +99,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, *, patience: float | None = None) -> Iterator[Connection]:
     """One transaction, committed at the end of the block and undone by any exception in it.
 
-    Raises `DatabaseBusy` or `StorageFull`; then nothing of the block has happened.
+    Raises `DatabaseBusy` or `StorageFull`; then nothing of the block has happened. With `patience`,
+    in seconds, others are waited for once and no longer than that.
     """
-    connection, transaction = _begin_writing(engine)
+    if patience is None:
+        connection, transaction = _begin_writing(engine)
+    else:
+        connection, transaction = _begin_writing_soon(engine, patience)
     with connection, transaction:
         yield connection
 
@@ -131,6 +135,25 @@ def _begin_writing(engine: Engine) -> tuple[Connection, RootTransaction]:
             time.sleep(random.uniform(0.01, 0.1))  # noqa: S311  # nothing secret
         else:
             return connection, transaction
+
+
+def _begin_writing_soon(engine: Engine, patience: float) -> tuple[Connection, RootTransaction]:
+    connection = engine.connect().execution_options(writes=True)
+    try:
+        # On a server nobody waits here at all.
+        if engine.dialect.name != "sqlite":
+            return connection, connection.begin()
+        raw = connection.connection.driver_connection
+        assert isinstance(raw, sqlite3.Connection)
+        (usual,) = raw.execute("PRAGMA busy_timeout").fetchone()
+        raw.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+        try:
+            return connection, connection.begin()
+        finally:
+            raw.execute(f"PRAGMA busy_timeout = {usual}")
+    except BaseException:
+        connection.close()
+        raise
 
 
 def checkpoint_truncate(engine: Engine) -> bool:

@@ -61,6 +61,22 @@ class NotFound(StoreError):
     default_message = "There is nothing here under this address."
 
 
+class Suspended(StoreError):
+    """The operator has suspended this user: no session and no token of theirs opens anything."""
+
+    code = "ACCOUNT_SUSPENDED"
+    default_message = "This account is suspended."
+    default_hint = "Write to the operator."
+
+
+class InvalidCursor(StoreError):
+    """A cursor that no page of the history has given out."""
+
+    code = "INVALID_CURSOR"
+    default_message = "The history does not continue there."
+    default_hint = "Begin with its first page, without a cursor."
+
+
 class Gone(StoreError):
     """It was here, and its time is over, or its owner deleted it."""
 

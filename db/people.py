@@ -7,12 +7,15 @@ agreed to can be shown without saying by whom.
 from datetime import date, datetime
 from enum import StrEnum
 from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    JSON,
     Boolean,
     Date,
     ForeignKey,
+    Index,
     LargeBinary,
     String,
     UniqueConstraint,
@@ -24,9 +27,11 @@ from sqlalchemy.orm import Mapped
 from db.base import Base, Instant, closed, column
 
 _SECRET = "only the hash of a secret, useless to anybody else"  # noqa: S105
+_NOBODYS = "of somebody who has not said yet who they are, gone within minutes"
 
 of_account = partial(column, keep="R2", dsar="X", erase="D")
 of_session = partial(column, keep="R3s", dsar="X", erase="D")
+of_sign_in = partial(column, keep="R0", dsar="-", erase="D")
 evidence = partial(column, keep="R6", dsar="X", erase="T")
 
 
@@ -107,8 +112,19 @@ class Session(Base):
     ip_trunc: Mapped[str | None] = of_session(String(43), clause="3.5.a")
     browser_family: Mapped[str] = of_session(String(16), server_default="other", clause="3.5.b")
     os_family: Mapped[str] = of_session(String(16), server_default="other", clause="3.5.c")
-    csrf_hash: Mapped[bytes] = column(
-        LargeBinary(32), clause="4.j", keep="R3s", dsar="-", erase="D", reason=_SECRET
+
+
+class SignIn(Base):
+    """A sign-in that has begun at an issuer and is not finished; nobody's yet."""
+
+    __tablename__ = "sign_in"
+
+    secret_hash: Mapped[bytes] = of_sign_in(
+        LargeBinary(32), primary_key=True, clause="4.e", reason=_SECRET
+    )
+    data: Mapped[dict[str, Any]] = of_sign_in(JSON, clause="4.e", reason=_NOBODYS)
+    expires_at: Mapped[datetime] = of_sign_in(
+        Instant, ages=True, index=True, clause="4.e", reason=_NOBODYS
     )
 
 
@@ -141,11 +157,12 @@ class Acknowledgement(Base):
     """Somebody agreed to the terms, in one version of the policy, and is old enough."""
 
     __tablename__ = "acknowledgement"
-    __table_args__ = (closed("source", AcknowledgementSource),)
+    # Every request asks for a user's newest one.
+    __table_args__ = (closed("source", AcknowledgementSource), Index(None, "user_id", "at"))
 
     id: Mapped[UUID] = evidence(Uuid, primary_key=True, default=uuid4, clause="0.c")
     user_id: Mapped[UUID | None] = evidence(
-        Uuid, ForeignKey("user.id", ondelete="SET NULL"), index=True, clause="0.c 13.a 3.2.m"
+        Uuid, ForeignKey("user.id", ondelete="SET NULL"), clause="0.c 13.a 3.2.m"
     )
     subject_tag: Mapped[bytes | None] = column(
         LargeBinary(32),

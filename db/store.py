@@ -4,8 +4,8 @@ Knows how the four are opened together. Knows nothing of what is done with them:
 functions of the other modules, which take a `Store` first.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +14,9 @@ from sqlalchemy import Connection, Engine
 
 from db import clock, connection
 from db.blobs import Blobs
+from db.errors import DatabaseBusy, StorageFull
+
+_NOTE_PATIENCE = 0.05
 
 
 class Store:
@@ -50,13 +53,22 @@ class Store:
         return connection.reading(self.rows)
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """One transaction on the rows: all of the block or nothing of it."""
-        with connection.writing(self.rows) as rows:
+    def writing(self, *, patience: float | None = None) -> Iterator[Connection]:
+        """One transaction on the rows: all of the block or nothing of it.
+
+        `patience`: see `connection.writing`.
+        """
+        with connection.writing(self.rows, patience=patience) as rows:
             # Before the block, so that a sweep of old rows finds this boot's row up to date.
             written = self.clock.write_down(rows)
             yield rows
         self.clock.has_written(written)
+
+    def note(self, write: Callable[[Connection], object]) -> None:
+        """Writes down what may as well be written later, or never: who asks for a page does not
+        wait for it, and a database that is busy or full is no reason to refuse the page."""
+        with suppress(DatabaseBusy, StorageFull), self.writing(patience=_NOTE_PATIENCE) as rows:
+            write(rows)
 
     def close(self) -> None:
         self.rows.dispose()

@@ -4,15 +4,40 @@ Knows that an identity is an issuer and a subject. Knows no password, no provide
 takes an e-mail address for a person.
 """
 
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, insert, or_, select, update
 
-from db.people import Identity, User
+from db.errors import NotFound, Suspended
+from db.people import Acknowledgement, Identity, User, UserState
 from db.store import Store
 
 LOCAL = "local"
 """The issuer of identities that no provider vouches for."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user, as far as it takes to let them in and to address them."""
+
+    id: UUID
+    display_name: str | None
+    email: str | None
+    is_admin: bool
+    policy_version: str | None
+    """The policy that they agreed to last, saying that they are old enough."""
+
+
+def person(store: Store, user_id: UUID) -> Person:
+    """Raises `NotFound`."""
+    with store.reading() as rows:
+        row = rows.execute(select(*person_columns()).where(User.id == user_id)).one_or_none()
+    if row is None:
+        raise NotFound
+    return person_of(row)
 
 
 def ensure_user(
@@ -51,3 +76,43 @@ def ensure_user(
             insert(Identity).values(user_id=user_id, issuer=issuer, subject=subject, linked_at=now)
         )
     return user_id
+
+
+def newest_acknowledged() -> ScalarSelect[str]:
+    """The version of the policy that a row of `user` agreed to last, or null."""
+    return (
+        select(Acknowledgement.policy_version)
+        .where(Acknowledgement.user_id == User.id, Acknowledgement.age_declared)
+        .order_by(Acknowledgement.at.desc())
+        .limit(1)
+        .correlate(User)
+        .scalar_subquery()
+    )
+
+
+def person_columns() -> tuple[ColumnElement[Any], ...]:
+    """What has to be selected of `user` to call `person_of`."""
+    newest = newest_acknowledged().label("policy_version")
+    return *User.__table__.c["id", "display_name", "email", "is_admin"], newest
+
+
+def person_of(row: Any) -> Person:
+    return Person(row.id, row.display_name, row.email, row.is_admin, row.policy_version)
+
+
+def check_active(rows: Connection, user_id: UUID) -> None:
+    """Raises `NotFound` or `Suspended`."""
+    state = rows.scalar(select(User.state).where(User.id == user_id).with_for_update())
+    if state is None:
+        raise NotFound
+    if state != UserState.ACTIVE:
+        raise Suspended
+
+
+def note_day(rows: Connection, user_id: UUID, today: date) -> None:
+    """The user was here on this day; of the day, not of the hour, so that it says little."""
+    rows.execute(
+        update(User)
+        .where(User.id == user_id, or_(User.last_seen_day.is_(None), User.last_seen_day < today))
+        .values(last_seen_day=today)
+    )

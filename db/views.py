@@ -3,13 +3,14 @@
 Knows nobody's batch but the one whose owner asks. Outlives the files: rows stay as history.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Connection, select
 
 from db.errors import NotFound
 from db.outcomes import Failure
@@ -72,36 +73,47 @@ class BatchView:
 def show(store: Store, batch_id: UUID, user_id: UUID) -> BatchView:
     """All that its owner may know about a batch; outlives its files. Raises `NotFound`."""
     with store.reading() as rows:
-        batch = rows.execute(
-            select(Batch.__table__).where(Batch.id == batch_id, Batch.user_id == user_id)
-        ).one_or_none()
-        if batch is None:
-            raise NotFound
-        job_rows = rows.execute(
-            select(Job.__table__).where(Job.batch_id == batch_id).order_by(Job.number)
-        ).all()
-        file_rows = rows.execute(
-            select(File.__table__).join(Job, Job.id == File.job_id).where(Job.batch_id == batch_id)
-        ).all()
-        places = positions(rows, user_id)
-    now = store.clock.now()
-    views = tuple(
-        _job_view(
-            job,
-            places.get(job.id),
-            tuple(_file_view(file, now) for file in file_rows if file.job_id == job.id),
-        )
-        for job in job_rows
-    )
-    return BatchView(
-        id=batch.id,
-        state=state_of([view.state for view in views]),
-        label=batch.label,
-        options=batch.options,
-        created_at=batch.created_at,
-        expires_at=batch.expires_at,
-        jobs=views,
-    )
+        found = batches_of(rows, user_id, Batch.id == batch_id)
+        views = views_of(rows, user_id, found, store.clock.now())
+    if not views:
+        raise NotFound
+    return views[0]
+
+
+def batches_of(
+    rows: Connection, user_id: UUID, condition: ColumnElement[bool], limit: int | None = None
+) -> Sequence[Any]:
+    """The user's batches that fulfil `condition`, the newest first, as `views_of` takes them."""
+    return rows.execute(
+        select(Batch.__table__)
+        .where(Batch.user_id == user_id, condition)
+        .order_by(Batch.created_at.desc(), Batch.id.desc())
+        .limit(limit)
+    ).all()
+
+
+def views_of(
+    rows: Connection, user_id: UUID, batches: Sequence[Any], now: datetime
+) -> tuple[BatchView, ...]:
+    """What the user sees of these rows of `batch`, all of them theirs, in the same order.
+
+    However many they are, the number of queries is the same.
+    """
+    if not batches:
+        return ()
+    ours = Job.batch_id.in_([batch.id for batch in batches])
+    jobs = rows.execute(select(Job.__table__).where(ours).order_by(Job.number)).all()
+    files = rows.execute(select(File.__table__).join(Job, Job.id == File.job_id).where(ours)).all()
+    waits = any(job.state == State.QUEUED for job in jobs)
+    places = positions(rows, user_id) if waits else {}
+    files_of: dict[UUID, list[FileView]] = defaultdict(list)
+    for file in files:
+        files_of[file.job_id].append(_file_view(file, now))
+    jobs_of: dict[UUID, list[JobView]] = defaultdict(list)
+    for job in jobs:
+        view = _job_view(job, places.get(job.id), tuple(files_of[job.id]))
+        jobs_of[job.batch_id].append(view)
+    return tuple(_batch_view(batch, tuple(jobs_of[batch.id])) for batch in batches)
 
 
 def state_of(states: Sequence[State]) -> State:
@@ -116,6 +128,18 @@ def state_of(states: Sequence[State]) -> State:
         return State.RUNNING
     best_first = (State.SUCCEEDED, State.FAILED, State.CANCELED)
     return next((state for state in best_first if state in states), State.CANCELED)
+
+
+def _batch_view(batch: Any, jobs: tuple[JobView, ...]) -> BatchView:
+    return BatchView(
+        id=batch.id,
+        state=state_of([job.state for job in jobs]),
+        label=batch.label,
+        options=batch.options,
+        created_at=batch.created_at,
+        expires_at=batch.expires_at,
+        jobs=jobs,
+    )
 
 
 def _job_view(job: Any, position: int | None, its_files: tuple[FileView, ...]) -> JobView:

@@ -41,7 +41,11 @@ def positions(rows: Connection, user_id: UUID) -> dict[UUID, int]:
     """
     own = rows.scalars(
         select(Job.id)
-        .where(Job.user_id == user_id, Job.state == State.QUEUED)
+        .where(
+            Job.user_id == user_id,
+            Job.finished_at.is_(None),  # says nothing new, but there is an index for it
+            Job.state == State.QUEUED,
+        )
         .order_by(Job.attempts + Job.interruptions > 0, Job.created_at, Job.batch_id, Job.number)
     ).all()
     if not own:

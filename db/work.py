@@ -71,11 +71,14 @@ class Cause(StrEnum):
 
 class Batch(Base):
     __tablename__ = "batch"
-    __table_args__ = (UniqueConstraint("user_id", "idempotency_key"),)
+    __table_args__ = (
+        UniqueConstraint("user_id", "idempotency_key"),
+        Index(None, "user_id", "created_at", "id"),  # the order of the history
+    )
 
     id: Mapped[UUID] = record(Uuid, primary_key=True, default=uuid4, clause="3.2.j")
     user_id: Mapped[UUID] = record(
-        Uuid, ForeignKey("user.id", ondelete="CASCADE"), index=True, clause="3.2.l 3.3.a"
+        Uuid, ForeignKey("user.id", ondelete="CASCADE"), clause="3.2.l 3.3.a"
     )
     idempotency_key: Mapped[str | None] = record(String(80), clause="4.a")
     label: Mapped[str | None] = record(String(80), clause="3.3.d")
@@ -104,6 +107,7 @@ class Job(Base):
             name="lease",
         ),
         CheckConstraint("(state = 'failed') = (error_code IS NOT NULL)", name="error"),
+        Index(None, "user_id", "finished_at"),  # what is unfinished, or ended just now
         Index(
             "ix_job_queued",
             "user_id",
@@ -127,7 +131,6 @@ class Job(Base):
         # The batch has it too; here the order of users needs no detour.
         Uuid,
         ForeignKey("user.id", ondelete="CASCADE"),
-        index=True,
         clause="3.2.l 3.3.a",
     )
     number: Mapped[int] = record(Integer, clause="3.2.j")

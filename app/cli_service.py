@@ -1,4 +1,4 @@
-"""`python -m app serve`, `worker`, `scheduler` and `retention`: the service's processes.
+"""`python -m app serve`, `web`, `worker`, `scheduler` and `retention`: the service's processes.
 
 Each process can be started alone; `serve` prepares the data folder and supervises all of them.
 """
@@ -17,7 +17,7 @@ from app.settings import Settings
 if TYPE_CHECKING:
     from db.clock import Readers
 
-CHILDREN = ("worker", "scheduler")
+CHILDREN = ("web", "worker", "scheduler")
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ def add_parser(
         parser.set_defaults(run=partial(_with, run, settings))
         return parser
 
-    command("serve", serve, "run the service: worker and scheduler, restarted when they die")
+    command("serve", serve, "run the service: web, worker and scheduler, restarted when they die")
+    command("web", answer, "run the web server alone")
     command("worker", work, "run a worker alone")
     command("scheduler", keep_time, "run the scheduler alone")
     retention = commands.add_parser(
@@ -62,14 +63,19 @@ def serve(
 ) -> int:
     """Prepare the data folder, delete what is due, then run all processes until told to stop.
 
-    `command` and `readers` are other ones in tests that move the clock.
+    `command` and `readers` are other ones in tests that move the clock. Raises `InvalidSettings`
+    when anybody could get in.
     """
+    from app import default_models, server
     from app.processes import Child, supervise
     from tasks.service import folders_of, prepare
 
+    settings.check_reachable()
+    server.check_port(settings)
     prepare(settings)
     logs.start("serve", folders_of(settings).logs)
     bring_up_to_date(settings, readers)
+    default_models.fetch_missing(settings)
     environment = dict(os.environ)
     return supervise(Child(name, command(name), environment) for name in CHILDREN)
 
@@ -96,6 +102,20 @@ def bring_up_to_date(settings: Settings, readers: "Readers | None" = None) -> No
                 part()
             except StoreError as error:
                 log.error("not_up_to_date", extra={"code": error.code})
+            except OSError as error:
+                log.error("not_up_to_date", extra={"code": error.strerror})
+
+
+def answer(settings: Settings, readers: "Readers | None" = None) -> int:
+    """Run the web server until told to stop."""
+    from tasks import service
+
+    settings.check_reachable()
+    service.prepare(settings)
+    logs.start("web", service.folders_of(settings).logs)
+    from app import server
+
+    return server.run(settings, readers, announce=partial(print, file=sys.stderr, flush=True))
 
 
 def work(settings: Settings, readers: "Readers | None" = None) -> int:

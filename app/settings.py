@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 GOOGLE = "https://accounts.google.com"
 
@@ -30,7 +30,7 @@ class Provider(BaseModel):
     name: str
     """Its name on the sign-in button."""
     issuer: str
-    """Address of the issuer; its metadata is looked for below, and must name exactly this issuer."""
+    """Its address; its metadata is looked for below, and must name exactly this issuer."""
     client_id: str
     client_secret: SecretStr
     policy_url: str | None = None
@@ -204,8 +204,8 @@ class Settings(BaseSettings):
         if not self.is_loopback and not self.providers and self.local_passphrase is None:
             raise InvalidSettings(
                 f"{self.origin} can be reached from other machines, and nobody would be asked who "
-                "they are. Set LOCAL_PASSPHRASE, or a sign-in provider such as GOOGLE_CLIENT_ID and "
-                "GOOGLE_CLIENT_SECRET, or HOST=127.0.0.1."
+                "they are. Set LOCAL_PASSPHRASE, or a sign-in provider such as GOOGLE_CLIENT_ID "
+                "and GOOGLE_CLIENT_SECRET, or HOST=127.0.0.1."
             )
 
 
@@ -221,6 +221,9 @@ def load_settings() -> Settings:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])).upper() or "of the sign-in providers"
         raise InvalidSettings(f"The setting {name} is not usable: {first['msg']}.") from error
+    except SettingsError as error:
+        # The only setting that is more than a word.
+        raise InvalidSettings("The setting OIDC_PROVIDERS is not a JSON list.") from error
 
 
 def _is_loopback(host: str) -> bool:

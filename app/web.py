@@ -1,6 +1,8 @@
-"""What every part of the web process is handed: settings, service and templates."""
+"""What every part of the web process is handed: settings, service and pages."""
 
 from dataclasses import dataclass
+
+from pages.public import Site
 
 from app.settings import Settings
 from tasks.service import Service
@@ -12,3 +14,4 @@ class Web:
 
     settings: Settings
     service: Service
+    site: Site

@@ -8,7 +8,7 @@ temporary files, logs, the queue) are not known here.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from db.reconcile import blobs_without_row, keys_without_row, rows_without_bytes
 from db.retention import count_rows, past_its_class
 from db.store import Store
 from db.work import File
+
+_BETWEEN_SWEEPS = timedelta(minutes=20)
+"""A row that has just become too old is not forgotten yet, but waits for the next sweep."""
 
 _ID = re.compile(rb"(?=([0-9a-f]{32}))")
 _READ = 1024 * 1024
@@ -90,7 +93,7 @@ def _unexplained(store: Store) -> Iterator[Finding]:
 def _rows_past_their_class(store: Store, now: datetime) -> Iterator[Finding]:
     with store.reading() as rows:
         for table in models.METADATA.sorted_tables:
-            condition = past_its_class(table, now)
+            condition = past_its_class(table, now - _BETWEEN_SWEEPS)
             if condition is not None and count_rows(rows, table, condition):
                 yield Finding(Kind.ROWS_PAST_THEIR_TIME, table.name)
 

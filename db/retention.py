@@ -35,7 +35,7 @@ from db.store import Store
 from db.work import Cause, File
 
 PERIOD: Mapping[str, timedelta] = {
-    "R0": timedelta(minutes=5),  # 15 with the ten before `expires_at`
+    "R0": timedelta(0),  # its minutes lie before `expires_at`
     "R2": timedelta(days=365),
     "R3": timedelta(days=14),
     "R3s": timedelta(days=30),

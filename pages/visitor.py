@@ -22,8 +22,8 @@ class Visitor:
     """What to call them on a page: a name, an address or `You`. Data: to be escaped."""
     is_admin: bool
     acknowledged: bool
-    """Has agreed to the terms, in the policy's present version, and is 13 or older. Nobody gets past
-    the gate without, except to agree."""
+    """Has agreed to the terms, in the policy's present version, and is 13 or older. Without that,
+    nobody gets past the gate but to agree."""
     via: Literal["cookie", "token"]
     session: bytes | None = None
     """With a cookie: which session this is, as `db.sessions` names it."""

@@ -1,11 +1,13 @@
 """A store in a temporary folder, with a machine whose clocks the test moves."""
 
 import os
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from db.migrate import migrate
 from db.store import Store
@@ -49,3 +51,27 @@ def machine() -> Machine:
 def store(places: Places, machine: Machine) -> Iterator[Store]:
     with places.open(machine) as store:
         yield store
+
+
+@pytest.fixture
+def locked(places: Places) -> Iterator[sqlite3.Connection]:
+    """Somebody else holds the right to write."""
+    path = places.folder / "app.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    yield other
+    other.close()
+
+
+@pytest.fixture
+def queries(store: Store) -> Iterator[list[str]]:
+    """The statements that are sent to the rows' database, BEGIN left out."""
+    sent = []
+
+    def note(_connection, _cursor, statement, *_):
+        if statement.split()[0] != "BEGIN":
+            sent.append(statement)
+
+    event.listen(store.rows, "before_cursor_execute", note)
+    yield sent
+    event.remove(store.rows, "before_cursor_execute", note)

@@ -2,15 +2,17 @@
 
 import threading
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from db import batches, files, jobs, keys, receipts, views
+from db import batches, counts, files, jobs, keys, receipts, views
 from db.batches import NewJob
 from db.errors import NotFound, StorageFull, TooManyOpenJobs
 from db.outcomes import Failure
 from db.reconcile import reconcile
+from db.upkeep import Metric
 from db.views import state_of
 from db.work import Batch, Cause, File, Job, Role, State
 from tests.db.situations import (
@@ -173,6 +175,31 @@ def test_a_batch_is_deleted_by_canceling_it_and_erasing_what_lives(store):
     view = views.show(store, batch, user)
     assert [job.state for job in view.jobs] == [S, C, C]
     assert not any(file.readable for job in view.jobs for file in job.files)
+
+
+def test_one_picture_of_a_batch_is_canceled_alone_whether_it_waits_or_runs(store):
+    user = a_user(store)
+    batch = a_batch(store, user, pictures=3)
+    claim = a_claim(store)
+    first, second, _ = (job.id for job in views.show(store, batch, user).jobs)
+    assert claim.job_id == first
+    assert batches.cancel(store, batch, user, first) == 1
+    assert batches.cancel(store, batch, user, second) == 1
+    assert batches.cancel(store, batch, user, second) == 0
+    jobs.end_canceled(store, claim)
+    view = views.show(store, batch, user)
+    assert [job.state for job in view.jobs] == [C, C, Q]
+    assert counts.total(store, Metric.CANCELED) == 2
+
+
+def test_a_picture_is_canceled_only_by_its_owner_and_only_in_its_batch(store):
+    user, eve = a_user(store), a_user(store, "eve")
+    batch, other = a_batch(store, user), a_batch(store, user)
+    (job,) = views.show(store, batch, user).jobs
+    for wrong in ((other, user, job.id), (batch, eve, job.id), (batch, user, uuid4())):
+        with pytest.raises(NotFound):
+            batches.cancel(store, *wrong)
+    assert views.show(store, batch, user).state is Q
 
 
 @pytest.mark.parametrize(

@@ -22,16 +22,6 @@ def impatient(places, machine):
         yield store
 
 
-@pytest.fixture
-def locked(places):
-    """Somebody else holds the right to write."""
-    path = places.folder / "app.db"
-    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN IMMEDIATE")
-    yield other
-    other.close()
-
-
 def test_sqlite_is_set_up_to_keep_its_promises(store):
     with store.reading() as rows:
         pragmas = ("journal_mode", "synchronous", "secure_delete", "foreign_keys", "busy_timeout")
@@ -81,6 +71,41 @@ def test_a_writer_is_tried_again_before_it_is_given_up(impatient, locked, monkey
     a_worker(impatient)
     assert len(pauses) == 2
     assert count(impatient, Worker) == 1
+
+
+def test_who_has_no_patience_is_refused_at_once_and_leaves_the_usual_one_to_the_next(store, locked):
+    begun = time.monotonic()
+    with pytest.raises(DatabaseBusy), store.writing(patience=0.01):
+        pass
+    assert time.monotonic() - begun < 2
+    with store.reading() as rows:
+        assert rows.scalar(text("PRAGMA busy_timeout")) == 5000
+    locked.execute("ROLLBACK")
+    with store.writing(patience=0.01) as rows:
+        assert rows.scalar(text("PRAGMA busy_timeout")) == 5000
+
+
+def test_a_note_that_cannot_be_written_now_is_let_go_and_any_other_error_is_not(store, locked):
+    store.note(lambda _: pytest.fail("nothing can be written"))
+    locked.execute("ROLLBACK")
+
+    def write(rows):
+        now = store.clock.now()
+        rows.execute(insert(Worker).values(device="cpu", started_at=now, seen_at=now))
+
+    def raises(error):
+        def write_and_raise(rows):
+            write(rows)
+            raise error
+
+        return write_and_raise
+
+    store.note(raises(StorageFull()))
+    with pytest.raises(ZeroDivisionError):
+        store.note(raises(ZeroDivisionError()))
+    assert count(store, Worker) == 0
+    store.note(write)
+    assert count(store, Worker) == 1
 
 
 def test_who_reads_first_and_writes_later_is_not_thrown_out(store, places, machine):

@@ -4,6 +4,7 @@ import multiprocessing
 import stat
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import CheckConstraint, inspect, text
@@ -11,7 +12,7 @@ from sqlalchemy import CheckConstraint, inspect, text
 from db import keys, models
 from db.connection import open_engine, reading, writing
 from db.errors import UnknownSchema
-from db.migrate import migrate
+from db.migrate import alembic_config, migrate
 from tests.db.places import Places
 
 STORES = {"rows": models.METADATA, "keys": keys.METADATA}
@@ -95,6 +96,36 @@ def test_processes_that_start_together_all_find_the_newest_form(tmp_path):
         engine = engine_of(places, name)
         assert set(metadata.tables) <= set(inspect(engine).get_table_names())
         engine.dispose()
+
+
+def test_what_the_first_form_held_is_there_in_the_newest(tmp_path):
+    places = Places(tmp_path)
+    engine = engine_of(places, "rows")
+    config = alembic_config("rows", models.METADATA)
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in (
+            "INSERT INTO user (id, created_at) VALUES ('a', '2026-03-01 00:00:00.000000')",
+            "INSERT INTO session (id_hash, csrf_hash, user_id, created_at, last_seen_at,"
+            " expires_at, browser_family) VALUES (x'01', x'02', 'a', 1, 2, 3, 'firefox')",
+        ):
+            connection.execute(text(statement))
+    migrate(places.url, places.keys_url)
+    with reading(engine) as connection:
+        session = connection.execute(text("SELECT * FROM session")).one()._asdict()
+    engine.dispose()
+    assert session == {
+        "id_hash": b"\x01",
+        "user_id": "a",
+        "created_at": 1,
+        "last_seen_at": 2,
+        "expires_at": 3,
+        "revoked_at": None,
+        "ip_trunc": None,
+        "browser_family": "firefox",
+        "os_family": "other",
+    }
 
 
 def test_a_database_of_a_newer_program_is_refused(places):

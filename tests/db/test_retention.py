@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
-from db import files, holds, keys, receipts, retention, sweeps
+from db import files, holds, keys, receipts, retention, signins, sweeps
 from db.audit import Finding, Kind, audit
 from db.clock import Readers
 from db.errors import DatabaseBusy, Gone, HoldTooLong
-from db.people import Acknowledgement, Session, User
+from db.people import Acknowledgement, Session, SignIn, User
 from db.reconcile import reconcile
 from db.retention import delete_due, due_for_deletion, forget_old_rows, uploads_closed
 from db.store import Store
@@ -272,8 +272,9 @@ def test_every_class_is_forgotten_in_its_own_time(store, machine):
         rows.execute(
             insert(Receipt).values(id=uuid4(), role="result", cause="user", age_s=1, at=now)
         )
-    lives = {Worker: 14, Sweep: 14, Session: 30, Acknowledgement: 1095, Receipt: 1095}
-    for days in (13, 15, 29, 31, 1094, 1096):
+    signins.begin(store, {})
+    lives = {SignIn: 0, Worker: 14, Sweep: 14, Session: 30, Acknowledgement: 1095, Receipt: 1095}
+    for days in (0, 1, 13, 15, 29, 31, 1094, 1096):
         machine.passes(now + timedelta(days=days) - store.clock.now())
         forget_old_rows(store)
         there = {table: bool(count(store, table)) for table in lives}
@@ -372,6 +373,14 @@ def test_old_rows_are_found(store, machine):
     assert found(store) == {Kind.ROWS_PAST_THEIR_TIME}
     forget_old_rows(store)
     assert found(store) == set()
+
+
+def test_a_row_that_waits_for_the_next_sweep_is_no_finding(store, machine):
+    signins.begin(store, {})
+    machine.passes(minutes=30)
+    assert found(store) == set()
+    machine.passes(seconds=1)
+    assert found(store) == {Kind.ROWS_PAST_THEIR_TIME}
 
 
 def test_a_key_that_was_deleted_without_being_overwritten_is_found(store, places):

@@ -2,8 +2,12 @@
 
 import subprocess
 import sys
+from uuid import uuid4
+
+import pytest
 
 from db import users, workers
+from db.errors import NotFound
 from db.people import Identity, User
 from db.upkeep import Worker
 from tests.db.situations import count, set_columns
@@ -38,6 +42,13 @@ def test_a_suspended_user_is_a_state_of_a_closed_set(store):
     users.ensure_user(store, "local", "owner")
     set_columns(store, User, state="suspended")
     assert count(store, User) == 1
+
+
+def test_a_person_is_what_it_takes_to_let_somebody_in(store):
+    user = users.ensure_user(store, "local", "owner", display_name="Ada", is_admin=True)
+    assert users.person(store, user) == users.Person(user, "Ada", None, True, None)
+    with pytest.raises(NotFound):
+        users.person(store, uuid4())
 
 
 HEAVY = "torch", "gradio", "huey", "apscheduler", "fastapi", "PIL", "numpy"

@@ -1,6 +1,6 @@
 """Starts a process of the service under a clock that a test can move.
 
-    python -m tests.faults.launch serve|worker|scheduler
+    python -m tests.faults.launch serve|web|worker|scheduler
 
 The file named by TEST_CLOCK holds by how many seconds both clocks of the machine are ahead. It is
 read at every look at a clock, so a test moves all processes at once. Only tests have this switch.
@@ -39,7 +39,11 @@ def main(name: str) -> int:
     readers = moved_clock(Path(os.environ[VARIABLE]))
     if name == "serve":
         return cli_service.serve(settings, command, readers)
-    start = {"worker": cli_service.work, "scheduler": cli_service.keep_time}[name]
+    start = {
+        "web": cli_service.answer,
+        "worker": cli_service.work,
+        "scheduler": cli_service.keep_time,
+    }[name]
     return start(settings, readers)
 
 

@@ -5,6 +5,7 @@ Whatever a test does to it, no process is left when the test ends.
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +22,16 @@ from tasks.submissions import Upload, submit_batch
 from tests.faults import launch
 from tests.tasks.pictures import FAST
 
-CHILDREN = ("worker", "scheduler")
+CHILDREN = ("web", "worker", "scheduler")
 _ROOT = Path(__file__).parent.parent.parent
 _TAIL = 6000
 _Any = TypeVar("_Any")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Running:
@@ -35,7 +42,7 @@ class Running:
         self._clock = folder / "clock"
         self._ahead = 0.0
         self.passes(0)
-        self.settings = Settings(data_dir=data or folder / "data", device="cpu")
+        self.settings = Settings(data_dir=data or folder / "data", device="cpu", port=_free_port())
         prepare(self.settings)
         if not self.settings.models_dir.exists():
             self.settings.models_dir.symlink_to(models)
@@ -60,6 +67,7 @@ class Running:
             **os.environ,
             "DATA_DIR": str(self.settings.data_dir),
             "DEVICE": "cpu",
+            "PORT": str(self.settings.port),
             launch.VARIABLE: str(self._clock),
             "PYTHONUNBUFFERED": "1",
         }

@@ -1,0 +1,79 @@
+"""The web app: every part wired together, in the one place that knows them all.
+
+A request passes the middlewares from the top of `create_app`'s list to its end, then our own
+routes, and what none of them takes goes to Gradio. `app.server.prepare_gradio` comes before this
+module is imported.
+"""
+
+from pathlib import Path
+
+import gradio as gr
+from fastapi import FastAPI, Request
+from starlette.staticfiles import StaticFiles
+
+from app import (
+    downloads,
+    health,
+    live,
+    login,
+    problems,
+    public_routes,
+    tiles,
+    uploads,
+)
+from app.identify import gradio_username
+from app.security import protect
+from app.settings import Settings
+from app.web import Web
+from pages import api, blocks, public, theme
+from pages.visitor import KEY
+from tasks.service import Service
+
+STATIC = Path(__file__).parent.parent / "pages" / "static"
+
+
+def create_app(settings: Settings, service: Service) -> FastAPI:
+    """The app over an opened service, which stays the caller's to close."""
+    site = public.Site(settings)
+    web = Web(settings, service, site)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    problems.handle(app)
+    app.mount("/ui", StaticFiles(directory=STATIC))
+    for part in (public_routes, login, uploads, downloads, tiles, live, health):
+        app.include_router(part.routes(web))
+    _mount_gradio(app, web)
+    protect(app, web)
+    return app
+
+
+def _mount_gradio(app: FastAPI, web: Web) -> None:
+    ui = blocks.build_ui(
+        web.service, web.settings, web.site, lambda: api.add_endpoints(web.service, web.settings)
+    )
+    gr.mount_gradio_app(
+        app,
+        ui,
+        path="/",
+        auth_dependency=_username,
+        app_kwargs={"openapi_url": None},
+        theme=theme.THEME,
+        css=theme.CSS,
+        head=theme.HEAD,
+        allowed_paths=[],
+        footer_links=[],
+        run_history=False,
+        ssr_mode=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        pwa=False,
+        show_error=False,
+    )
+    # A mounted app takes any path of this machine for a file of its own, until it is said to have
+    # been launched: `gradio.processing_utils._check_allowed`.
+    ui.has_launched = True
+
+
+def _username(request: Request) -> str | None:
+    """Gradio's own question who asks. Fails closed: without a gate in front nobody is anybody."""
+    visitor = request.scope.get("state", {}).get(KEY)
+    return gradio_username(visitor) if visitor else None

@@ -57,6 +57,8 @@ _STATUS: dict[type[Exception], int] = {
     store_errors.NotFound: 404,
     NoSuchTile: 404,
     store_errors.Gone: 410,
+    store_errors.InvalidCursor: 422,
+    store_errors.Suspended: 403,
     store_errors.TooManyOpenJobs: 429,
     task_errors.QueueTooLong: 503,
     task_errors.UploadsClosed: 503,

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, bindparam, select, true, tuple_, union
 
 from db.errors import InvalidCursor
 from db.store import Store
-from db.views import BatchView, batches_of, views_of
+from db.views import OWN_BATCHES, BatchView, views_of
 from db.work import Batch, Job
 
 MOST = 100
@@ -28,6 +28,7 @@ _LIVELY = union(
     _OWN.where(Job.finished_at.is_(None)),
     _OWN.where(Job.finished_at > bindparam("since")),
 )
+_THESE = OWN_BATCHES.where(Batch.id.in_(bindparam("batch_ids", expanding=True)))
 _PLACE = Struct(">q16s")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -49,7 +50,8 @@ def page(store: Store, user_id: UUID, *, limit: int = 20, cursor: str | None = N
     limit = max(1, min(limit, MOST))
     older = true() if cursor is None else _older_than(cursor)
     with store.reading() as rows:
-        found = batches_of(rows, user_id, older, limit + 1)
+        statement = OWN_BATCHES.where(older).limit(limit + 1)
+        found = rows.execute(statement, {"user_id": user_id}).all()
         items = views_of(rows, user_id, found[:limit], store.clock.now())
     return Page(items, _cursor(found[limit - 1]) if len(found) > limit else None)
 
@@ -64,7 +66,9 @@ def recent(
     now = store.clock.now()
     with store.reading() as rows:
         ids = rows.scalars(_LIVELY, {"user_id": user_id, "since": now - finished_within}).all()
-        found = batches_of(rows, user_id, Batch.id.in_(ids)) if ids else ()
+        if not ids:
+            return ()
+        found = rows.execute(_THESE, {"user_id": user_id, "batch_ids": ids}).all()
         return views_of(rows, user_id, found, now)
 
 

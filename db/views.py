@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from db.errors import NotFound
 from db.outcomes import Failure
@@ -70,26 +70,28 @@ class BatchView:
     jobs: tuple[JobView, ...]
 
 
+# Built once: every open page asks every second, and building took longer than asking.
+OWN_BATCHES = (
+    select(Batch.__table__)
+    .where(Batch.user_id == bindparam("user_id"))
+    .order_by(Batch.created_at.desc(), Batch.id.desc())
+)
+"""Rows of `batch` as `views_of` takes them, of the user `user_id`, the newest first."""
+
+_ONE = OWN_BATCHES.where(Batch.id == bindparam("batch_id"))
+_OF_THESE = Job.batch_id.in_(bindparam("batch_ids", expanding=True))
+_JOBS = select(Job.__table__).where(_OF_THESE).order_by(Job.number)
+_FILES = select(File.__table__).join(Job, Job.id == File.job_id).where(_OF_THESE)
+
+
 def show(store: Store, batch_id: UUID, user_id: UUID) -> BatchView:
     """All that its owner may know about a batch; outlives its files. Raises `NotFound`."""
     with store.reading() as rows:
-        found = batches_of(rows, user_id, Batch.id == batch_id)
+        found = rows.execute(_ONE, {"user_id": user_id, "batch_id": batch_id}).all()
         views = views_of(rows, user_id, found, store.clock.now())
     if not views:
         raise NotFound
     return views[0]
-
-
-def batches_of(
-    rows: Connection, user_id: UUID, condition: ColumnElement[bool], limit: int | None = None
-) -> Sequence[Any]:
-    """The user's batches that fulfil `condition`, the newest first, as `views_of` takes them."""
-    return rows.execute(
-        select(Batch.__table__)
-        .where(Batch.user_id == user_id, condition)
-        .order_by(Batch.created_at.desc(), Batch.id.desc())
-        .limit(limit)
-    ).all()
 
 
 def views_of(
@@ -101,9 +103,9 @@ def views_of(
     """
     if not batches:
         return ()
-    ours = Job.batch_id.in_([batch.id for batch in batches])
-    jobs = rows.execute(select(Job.__table__).where(ours).order_by(Job.number)).all()
-    files = rows.execute(select(File.__table__).join(Job, Job.id == File.job_id).where(ours)).all()
+    these = {"batch_ids": [batch.id for batch in batches]}
+    jobs = rows.execute(_JOBS, these).all()
+    files = rows.execute(_FILES, these).all()
     waits = any(job.state == State.QUEUED for job in jobs)
     places = positions(rows, user_id) if waits else {}
     files_of: dict[UUID, list[FileView]] = defaultdict(list)

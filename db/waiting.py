@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 
 from db.people import User
 from db.store import Store
@@ -34,20 +34,38 @@ class _Queue:
     length: int
 
 
+_REPEATED = Job.attempts + Job.interruptions > 0
+
+# Built once, because every open page asks every second.
+_OWN = (
+    select(Job.id)
+    .where(
+        Job.user_id == bindparam("user_id"),
+        Job.finished_at.is_(None),  # says nothing new, but there is an index for it
+        Job.state == State.QUEUED,
+    )
+    .order_by(_REPEATED, Job.created_at, Job.batch_id, Job.number)
+)
+_FIRSTS = (
+    select(
+        Job.user_id,
+        User.last_claimed_at,
+        _REPEATED.label("repeated"),
+        func.min(Job.created_at).label("first"),
+        func.count().label("length"),
+    )
+    .join(User, User.id == Job.user_id)
+    .where(Job.state == State.QUEUED)
+    .group_by(Job.user_id, User.last_claimed_at, _REPEATED)
+)
+
+
 def positions(rows: Connection, user_id: UUID) -> dict[UUID, int]:
     """For each waiting job of the user, its place among all that wait; 1 is next.
 
     As the queue stands: who comes later with a first job may be served before.
     """
-    own = rows.scalars(
-        select(Job.id)
-        .where(
-            Job.user_id == user_id,
-            Job.finished_at.is_(None),  # says nothing new, but there is an index for it
-            Job.state == State.QUEUED,
-        )
-        .order_by(Job.attempts + Job.interruptions > 0, Job.created_at, Job.batch_id, Job.number)
-    ).all()
+    own = rows.scalars(_OWN, {"user_id": user_id}).all()
     if not own:
         return {}
     queues = _in_turn(rows)
@@ -143,19 +161,7 @@ def pace(store: Store) -> Mapping[str, float]:
 
 def _in_turn(rows: Connection) -> list[_Queue]:
     """Everybody who waits, in the order in which `jobs.claim_next` serves them."""
-    repeated = Job.attempts + Job.interruptions > 0
-    found = rows.execute(
-        select(
-            Job.user_id,
-            User.last_claimed_at,
-            repeated.label("repeated"),
-            func.min(Job.created_at).label("first"),
-            func.count().label("length"),
-        )
-        .join(User, User.id == Job.user_id)
-        .where(Job.state == State.QUEUED)
-        .group_by(Job.user_id, User.last_claimed_at, repeated)
-    ).all()
+    found = rows.execute(_FIRSTS).all()
     never = datetime.min.replace(tzinfo=UTC)
     heads: dict[UUID, tuple[datetime, bool, datetime]] = {}
     lengths: dict[UUID, int] = {}

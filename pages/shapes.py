@@ -127,4 +127,6 @@ def _seconds_left(view: JobView, now: datetime) -> float | None:
 
 def _time(moment: datetime | None) -> str | None:
     # Milliseconds: what a browser's Date keeps.
-    return moment and moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if moment is None:
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

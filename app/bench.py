@@ -19,8 +19,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
-from pages.public import Site
-
 from app.server import check_port
 from app.settings import Settings
 from db import acknowledgements, tokens, users, views
@@ -28,6 +26,7 @@ from db.work import State
 from inference.options import Options
 from inference.precision import cpu_flags
 from inference.tether import tethered
+from pages.public import Site
 from tasks.service import Service
 from tasks.submissions import Upload, submit_batch
 

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from pages.public import Site
-
 from app.settings import Settings
+from pages.public import Site
 from tasks.service import Service
 
 

@@ -39,7 +39,7 @@ def create_app(settings: Settings, service: Service) -> FastAPI:
     """The app over an opened service, which stays the caller's to close."""
     site = public.Site(settings)
     web = Web(settings, service, site)
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     problems.handle(app)
     app.mount("/ui", StaticFiles(directory=STATIC))
     for part in (public_routes, login, uploads, downloads, tiles, live, health):

@@ -15,7 +15,14 @@ from pythonjsonlogger.json import JsonFormatter
 
 _FIELDS = ("levelname", "name", "message")
 _LOUD = (
-    *("alembic", "apscheduler", "authlib", "httpcore2", "httpx", "httpx2", "huey", "PIL"),
+    "alembic",
+    "apscheduler",
+    "authlib",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "huey",
+    "PIL",
     "uvicorn",
 )
 

@@ -68,9 +68,7 @@ def routes(web: Web) -> APIRouter:
 def members_of(batch: BatchView) -> list[Member]:
     """The results that can be read. Raises `NotFound` when there never was any, `Gone` when all
     were deleted."""
-    results = [
-        (job, file) for job in batch.jobs for file in job.files if file.role is Role.RESULT
-    ]
+    results = [(job, file) for job in batch.jobs for file in job.files if file.role is Role.RESULT]
     readable = [(job, file) for job, file in results if file.readable]
     if not results:
         raise NotFound("There is no result here yet.")
@@ -78,8 +76,7 @@ def members_of(batch: BatchView) -> list[Member]:
         raise Gone
     called = names.distinct(result_name(job) for job, _ in readable)
     return [
-        Member(name, file.id, file.size)
-        for name, (_, file) in zip(called, readable, strict=True)
+        Member(name, file.id, file.size) for name, (_, file) in zip(called, readable, strict=True)
     ]
 
 
@@ -118,9 +115,7 @@ def length(batch: BatchView, members: Sequence[Member]) -> int:
 
 def _entry(batch: BatchView, member: Member) -> zipfile.ZipInfo:
     at = batch.created_at
-    entry = zipfile.ZipInfo(
-        member.name, (at.year, at.month, at.day, at.hour, at.minute, at.second)
-    )
+    entry = zipfile.ZipInfo(member.name, (at.year, at.month, at.day, at.hour, at.minute, at.second))
     entry.file_size = member.size  # says beforehand whether it needs ZIP's longer form
     return entry
 

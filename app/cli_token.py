@@ -21,8 +21,10 @@ def add_parser(
     subcommands = token.add_subparsers(required=True, metavar="COMMAND")
     help = "print a new token, and make its user when there is none"
     create = subcommands.add_parser("create", help=help, description=help.capitalize() + ".")
-    create.add_argument("--email", required=True, type=_email, help="who the user is, on this server")
-    create.add_argument("--name", default="command line", help="of the token (default: %(default)s)")
+    create.add_argument(
+        "--email", required=True, type=_email, help="who the user is, on this server"
+    )
+    create.add_argument("--name", default="command line", help="of the token (%(default)s)")
     create.set_defaults(run=partial(_create, settings))
 
 

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from app import cli_models, cli_service, cli_upscale
+from app import cli_models, cli_service, cli_token, cli_upscale
 from app.settings import InvalidSettings, load_settings
 from db.errors import StoreError
 from inference.errors import EngineError
@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cli_upscale.add_parser(commands, settings)
     cli_models.add_parser(commands, default_models=settings.models_dir)
     cli_service.add_parser(commands, settings)
+    cli_token.add_parser(commands, settings)
     args = parser.parse_args(arguments)
     # A shell's background job starts with SIGINT ignored, and SIGTERM would skip the cleaning up.
     signal.signal(signal.SIGINT, signal.default_int_handler)

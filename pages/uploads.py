@@ -5,11 +5,11 @@ file, becomes an upload here; names are data.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from pages.errors import NoSuchUpload
 from pages.visitor import Visitor
+from tasks import inbox
 from tasks.service import Service
 from tasks.submissions import Upload
 
@@ -22,9 +22,7 @@ def own_uploads(service: Service, visitor: Visitor, files: Any) -> list[Upload]:
     as galleries make it; `None` is no file. Raises `NoSuchUpload` for everything else, and for
     every path that is not a file in this visitor's inbox.
     """
-    # Resolved, because the data folder itself may lie behind a link.
-    inbox = (service.folders.inbox / str(visitor.user_id)).resolve()
-    return [_own(inbox, path, name) for path, name in _named(files)]
+    return [_own(service, visitor, path, name) for path, name in _named(files)]
 
 
 def _named(files: Any) -> Iterator[tuple[Any, Any]]:
@@ -38,21 +36,12 @@ def _named(files: Any) -> Iterator[tuple[Any, Any]]:
             yield each, None
 
 
-def _own(inbox: Path, path: Any, name: Any) -> Upload:
-    if not isinstance(path, str):
-        raise _not_there()
-    try:
-        real = Path(path).resolve()
-        is_own = inbox in real.parents and real.is_file() and not Path(path).is_symlink()
-    except (OSError, RuntimeError, ValueError):  # no path at all, or links in a circle
-        is_own = False
-    if not is_own:
-        raise _not_there()
-    return Upload(real, name if isinstance(name, str) and name else real.name)
-
-
-def _not_there() -> NoSuchUpload:
-    return NoSuchUpload(
-        "One of the pictures is not among your uploads.",
-        "Upload it (again): what is not handed in within an hour is removed.",
-    )
+def _own(service: Service, visitor: Visitor, path: Any, name: Any) -> Upload:
+    is_text = isinstance(path, str)
+    upload = inbox.find(service.folders, visitor.user_id, path) if is_text else None
+    if upload is None:
+        raise NoSuchUpload(
+            "One of the pictures is not among your uploads.",
+            "Upload it (again): what is not handed in within an hour is removed.",
+        )
+    return Upload(upload, name if isinstance(name, str) and name else upload.name)

@@ -1,34 +1,34 @@
-"""The API behind a real server with a real worker, in this process.
+"""The API behind the real gate, with a real server and a real worker, in this process.
 
-Whoever sends the token `iu_NAME` is NAME. What stands in front of Gradio in the product is reduced
-here to that, an upload route and a file route at Gradio's addresses.
+Of the web app everything is here but its pages.
 """
 
 import asyncio
 import contextlib
-import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
 
 import gradio as gr
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from gradio_client import Client
-from starlette.concurrency import run_in_threadpool
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app import archive, downloads, problems, uploads
+from app.identify import gradio_username
+from app.security import protect
 from app.settings import Settings
-from db import files, users, workers
+from app.web import Web
+from db import acknowledgements, tokens, users, workers
 from inference.engine import Engine
 from inference.weights import ModelStore
 from pages import api
-from pages.visitor import KEY, Visitor
+from pages.public import Site
+from pages.visitor import visitor_of
 from tasks.service import Service, prepare
 from tasks.upscaling import Upscaler
 
@@ -71,90 +71,50 @@ class Worker(threading.Thread):
         self.join()
 
 
-@dataclass
+@dataclass(frozen=True)
 class Serving:
     settings: Settings
     service: Service
+    site: Site
     worker: Worker
     downloads: Path
-    people: dict[str, UUID] = field(default_factory=dict)
 
-    def user_id(self, name: str) -> UUID:
-        if name not in self.people:
-            self.people[name] = users.ensure_user(self.service.store, users.LOCAL, name)
-        return self.people[name]
+    def token(self, name: str) -> str:
+        """A new token of somebody who has agreed to the terms."""
+        store = self.service.store
+        user_id = users.ensure_user(store, users.LOCAL, name)
+        acknowledgements.record(store, user_id, self.site.policy_version)
+        return tokens.create(store, user_id, "a test")[1]
 
     def client(self, name: str) -> Client:
         return Client(
             self.settings.origin,
-            token=f"iu_{name}",
+            token=self.token(name),
             download_files=str(self.downloads),
             verbose=False,
         )
 
 
-class _Identify:
-    """In the place of the gate."""
-
-    def __init__(self, app: ASGIApp, serving: Serving) -> None:
-        self._app = app
-        self._serving = serving
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            headers = {key: value.decode() for key, value in scope["headers"]}
-            token = (
-                headers.get(b"authorization")
-                or headers.get(b"x-hf-authorization")
-                or headers.get(b"x-api-key", "")
-            ).removeprefix("Bearer ")
-            if not token.startswith("iu_"):
-                await Response("sign in", 401)(scope, receive, send)
-                return
-            name = token.removeprefix("iu_")
-            user_id = await run_in_threadpool(self._serving.user_id, name)
-            scope.setdefault("state", {})[KEY] = Visitor(user_id, name, False, True, "token")
-        await self._app(scope, receive, send)
-
-
 async def _app(serving: Serving) -> FastAPI:
     # Async, because outside of a running loop Gradio makes some and never closes them.
+    web = Web(serving.settings, serving.service, serving.site)
     app = FastAPI()
-    service = serving.service
-
-    @app.post("/gradio_api/upload")
-    async def upload(request: Request) -> list[str]:
-        paths = []
-        async with request.form() as form:
-            for part in form.getlist("files"):
-                assert not isinstance(part, str)
-                folder = service.folders.inbox / str(request.state.visitor.user_id) / uuid4().hex
-                folder.mkdir(parents=True)
-                path = folder / (part.filename or "picture")
-                path.write_bytes(await part.read())
-                paths.append(str(path))
-        return paths
-
-    def bytes_of(file_id: str, user_id: UUID) -> bytes:
-        stored = files.find(service.store, UUID(file_id), user_id)
-        with files.open(service.store, stored) as stream:
-            return stream.read()
-
-    @app.get("/files/{file_id}/{name}")
-    def file(file_id: str, name: str, request: Request) -> Response:
-        return Response(bytes_of(file_id, request.state.visitor.user_id))
-
-    @app.get("/gradio_api/file={path:path}")
-    def gradio_file(path: str, request: Request) -> Response:
-        ours = re.fullmatch(re.escape(serving.settings.origin) + "/files/([0-9a-f-]{36})/.+", path)
-        assert ours, "Gradio was to fetch something else"
-        return Response(bytes_of(ours[1], request.state.visitor.user_id))
-
+    problems.handle(app)
+    for part in (uploads, downloads, archive):
+        app.include_router(part.routes(web))
     with gr.Blocks(analytics_enabled=False) as blocks:
-        api.add_endpoints(service, serving.settings)
-    gr.mount_gradio_app(app, blocks, path="/", ssr_mode=False, run_history=False, show_error=False)
+        api.add_endpoints(web.service, web.settings)
+    gr.mount_gradio_app(
+        app,
+        blocks,
+        path="/",
+        auth_dependency=lambda request: gradio_username(visitor_of(request.scope)),
+        ssr_mode=False,
+        run_history=False,
+        show_error=False,
+    )
     blocks.has_launched = True
-    app.add_middleware(_Identify, serving=serving)
+    protect(app, web)
     return app
 
 
@@ -170,7 +130,7 @@ def serving(folder: Path, models: Path, **limits: Any) -> Iterator[Serving]:
     with Service.open(settings) as service:
         worker = Worker(service)
         worker.start()
-        running = Serving(settings, service, worker, folder / "downloads")
+        running = Serving(settings, service, Site(settings), worker, folder / "downloads")
         app = asyncio.run(_app(running))
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run, daemon=True)

@@ -238,9 +238,8 @@ def test_upscale_says_when_it_was_canceled_meanwhile(
         (picture()[:200], "MALFORMED_IMAGE"),
         (blank(6000, 5000), "RESOLUTION_TOO_HIGH"),
         (blank(500, 500), "RESOLUTION_TOO_HIGH"),
-        (picture() + bytes(2_000_000), "FILE_SIZE_EXCEEDED"),
     ],
-    ids=["nothing", "gif", "page", "cut", "too many pixels", "result too large", "too heavy"],
+    ids=["nothing", "gif", "page", "cut", "too many pixels", "result too large"],
 )
 def test_upscale_says_what_is_wrong_with_a_picture(
     ada: Client, photo: Photo, data: bytes, code: str
@@ -251,6 +250,13 @@ def test_upscale_says_what_is_wrong_with_a_picture(
     assert error.message.endswith(".")
 
 
+def test_a_picture_that_is_too_heavy_is_refused_at_the_door(ada: Client, photo: Photo) -> None:
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        ada.predict(photo(data=picture() + bytes(1_000_000)), FAST, api_name="/upscale")
+
+    assert caught.value.response.json()["error"]["code"] == "FILE_SIZE_EXCEEDED"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
@@ -259,7 +265,7 @@ def test_upscale_says_what_is_wrong_with_a_picture(
         ({"model": "no-such-model"}, "UNKNOWN_MODEL"),
         ({"model": None}, "INVALID_OPTIONS"),
         ({"image": "x"}, "UPLOAD_NOT_FOUND"),
-        ({"image": {"path": "/etc/passwd"}}, "UPLOAD_NOT_FOUND"),
+        ({"image": "/etc/passwd"}, "UPLOAD_NOT_FOUND"),
         ({"image": None}, "NOTHING_TO_DO"),
     ],
     ids=str,
@@ -357,13 +363,13 @@ def test_an_upload_of_somebody_else_is_not_there(api: Serving, ada: Client, bob:
         headers={"Authorization": bob.headers["x-hf-authorization"]},
         files={"files": ("secret.png", picture())},
     ).json()[0]
-    # Without the mark of a file, which would make the client upload it.
-    error = refusal(ada, [{"path": path}], FAST, api_name="/submit")
+    # As a text, in which the gate sees no file.
+    error = refusal(ada, [path], FAST, api_name="/submit")
 
     assert error.title == "UPLOAD_NOT_FOUND"
     assert path not in error.message
     assert Path(path).exists()
-    bob.predict([{"path": path}], FAST, api_name="/submit")
+    bob.predict([path], FAST, api_name="/submit")
 
 
 # /batch, /cancel, /delete

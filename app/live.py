@@ -30,7 +30,7 @@ def routes(web: Web) -> APIRouter:
         headers = _HEADERS | {"ETag": etag(batches)}
         if _has_seen(request.headers.get("if-none-match", ""), headers["ETag"]):
             return Response(status_code=304, headers=headers)
-        body = json.dumps({"now": now.isoformat(), "batches": batches}, separators=(",", ":"))
+        body = json.dumps({"now": shapes.iso(now), "batches": batches}, separators=(",", ":"))
         return Response(body, headers=headers, media_type="application/json")
 
     return router

@@ -5,6 +5,8 @@ remembered; never its bytes and never its key.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
 from uuid import UUID
 
@@ -58,7 +60,7 @@ def routes(web: Web) -> APIRouter:
 
 
 class Previews:
-    """Reads previews that the caller has found to be the visitor's."""
+    """Reads previews of which the caller has found that they are the visitor's."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -67,4 +69,32 @@ class Previews:
 
     def directory(self, file: Stored) -> Directory:
         """Raises `Gone` or `DamagedFile`."""
-        return self._open(file, lambda reader: reader.directory)
+        with self._reader(file) as reader:
+            return reader.directory
+
+    def tile(self, file: Stored, level: int, x: int, y: int) -> bytes:
+        """Raises `NoSuchTile`, `Gone` or `DamagedFile`."""
+        with self._reader(file) as reader:
+            return reader.tile(level, x, y)
+
+    @contextmanager
+    def _reader(self, file: Stored) -> Iterator[PyramidReader]:
+        with self._lock:
+            known = self._directories.get(file.id)
+        try:
+            with files.open(self._store, file) as stream:
+                reader = PyramidReader(stream, known)
+                yield reader
+        except DamagedPreview as error:
+            raise DamagedFile from error
+        with self._lock:
+            self._directories[file.id] = reader.directory
+            self._directories.move_to_end(file.id)
+            if len(self._directories) > _REMEMBERED:
+                self._directories.popitem(last=False)
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or len(text) > 6:
+        raise not_found()
+    return int(text)

@@ -106,15 +106,19 @@ def _address(file: FileView | None, name: str | None = None) -> str | None:
 
 
 def _seconds_left(view: JobView, now: datetime) -> float | None:
-    if view.state != State.RUNNING or not view.started_at or not view.progress_done:
+    # Of the first pieces, most of the time went into reading the picture and the network.
+    if view.state != State.RUNNING or view.progress_done * 50 < max(view.progress_total, 1):
         return None
+    assert view.started_at is not None
     so_far = (now - view.started_at).total_seconds()
     left = view.progress_total - view.progress_done
     return round(max(0.0, so_far / view.progress_done * left), 1)
 
 
-def _time(moment: datetime | None) -> str | None:
-    # Milliseconds: what a browser's Date keeps.
-    if moment is None:
-        return None
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC, to the millisecond: what a browser's Date keeps."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _time(moment: datetime | None) -> str | None:
+    return iso(moment) if moment else None

@@ -1,8 +1,8 @@
 """How a part of the page asks the server something, and is answered.
 
-Each part has one private event of Gradio's. Its JavaScript (`static/ask.js`) calls it directly, with
-`{act, what}`, and is answered `{ok}` or `{error}`: errors that people can do something about are
-answers, so that the page shows them where they belong. Knows nothing of what is asked.
+Each part has one private event of Gradio's. Its JavaScript (`static/ask.js`) calls it directly,
+with `{act, what}`, and is answered `{ok}` or `{error}`: errors that people can do something about
+are answers, so that the page shows them where they belong. Knows nothing of what is asked.
 """
 
 import logging

@@ -14,7 +14,17 @@ from typing import TextIO
 from pythonjsonlogger.json import JsonFormatter
 
 _FIELDS = ("levelname", "name", "message")
-_LOUD = ("huey", "apscheduler", "alembic", "httpx", "PIL", "uvicorn")
+_LOUD = (
+    "alembic",
+    "apscheduler",
+    "authlib",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "huey",
+    "PIL",
+    "uvicorn",
+)
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 

@@ -39,10 +39,11 @@ def create_app(settings: Settings, service: Service) -> FastAPI:
     """The app over an opened service, which stays the caller's to close."""
     site = public.Site(settings)
     web = Web(settings, service, site)
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     problems.handle(app)
     app.mount("/ui", StaticFiles(directory=STATIC))
-    for part in (public_routes, login, uploads, downloads, tiles, live, health):
+    # Tiles before downloads, whose addresses end with any name.
+    for part in (public_routes, login, uploads, tiles, downloads, live, health):
         app.include_router(part.routes(web))
     app.add_api_route(LANDING, partial(_landing, web), response_class=HTMLResponse)
     _mount_gradio(app, web)

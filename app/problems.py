@@ -109,7 +109,8 @@ def handle(app: FastAPI) -> None:
         if error.status_code == 404:
             return answer(request, not_found())
         sentence = str(error.detail)
-        return answer(request, Problem(error.status_code, "REFUSED", sentence))
+        headers = dict(error.headers or {})
+        return answer(request, Problem(error.status_code, "REFUSED", sentence, headers=headers))
 
     async def invalid(request: Request, error: Exception) -> Response:
         # Not what FastAPI says: it would quote the input.

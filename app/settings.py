@@ -36,6 +36,14 @@ class Provider(BaseModel):
     policy_url: str | None = None
     """Where its own privacy policy can be read."""
 
+    @field_validator("issuer")
+    @classmethod
+    def _is_safe(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+            raise ValueError("it must begin with https://")
+        return value
+
 
 class Settings(BaseSettings):
     """Every field is an environment variable of the same name in capitals."""

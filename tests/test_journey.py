@@ -13,9 +13,12 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests.faults.conftest import own_temporary_files, running
 from tests.faults.service import Running
 from tests.journey import Refusal, Visit
 from tests.tasks.pictures import FAST
+
+__all__ = ["own_temporary_files", "running"]
 
 PHOTOS = Path(__file__).parent / "data" / "photos"
 
@@ -23,7 +26,7 @@ PHOTOS = Path(__file__).parent / "data" / "photos"
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     """A small piece of a real photo, turned as phones store it."""
-    path = tmp_path / "Häfen & <b>boats</b>.jpg"
+    path = tmp_path / "Häfen & <b>boats.jpg"
     with Image.open(PHOTOS / "rocket.jpg") as image:
         exif = image.getexif()
         exif[0x0112] = 6  # turn by 90° to look at it

@@ -91,6 +91,7 @@ def test_any_number_of_issuers_can_be_named(monkeypatch: pytest.MonkeyPatch) -> 
         ("PUBLIC_URL", "javascript:alert(1)", "PUBLIC_URL"),
         ("PORT", "70000", "PORT"),
         ("OIDC_PROVIDERS", json.dumps([provider(key="../x")]), "OIDC_PROVIDERS.0.KEY"),
+        ("OIDC_PROVIDERS", json.dumps([provider(issuer="http://id.example.org")]), "ISSUER"),
         ("OIDC_PROVIDERS", json.dumps([provider(), provider()]), "providers"),
         ("OIDC_PROVIDERS", "{", "OIDC_PROVIDERS"),
     ],

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO
 from urllib.parse import quote
+from uuid import UUID
 
 import anyio
 from anyio.to_thread import run_sync
@@ -22,8 +23,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.problems import Problem
+from db import files
 from db.cipher import CHUNK
 from db.errors import StoreError
+from db.files import Stored
+from db.store import Store
+from db.work import Role
+from pages import names
 
 PRIVATE = {
     "Cache-Control": "private, no-store",
@@ -142,6 +148,23 @@ def send(
         status=206 if span else 200,
         ends=stream.close,
         delivered=delivered if is_whole else None,
+    )
+
+
+def send_file(request: Request, store: Store, file: Stored, user_id: UUID) -> Response:
+    """A stored file as an attachment under its own name. Raises `Gone` or `DamagedFile`."""
+    return send(
+        request,
+        files.open(store, file),
+        file.size,
+        name=names.download(file),
+        media_type=MEDIA_TYPES.get(file.format, BYTES),
+        # An id names the same bytes for ever.
+        etag=f'"{file.id}"',
+        check=lambda: files.find(store, file.id, user_id),
+        delivered=(
+            (lambda: files.note_download(store, file)) if file.role is Role.RESULT else None
+        ),
     )
 
 

@@ -9,22 +9,22 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app import delivery
+from app import archive, delivery, tiles
 from app.asking import Asking, id_of
 from app.problems import not_found
 from app.web import Web
 from db import files
-from db.files import Stored
-from db.store import Store
-from db.work import Role
-from pages import names
 from tasks import inbox
 
 _READ_METHODS = ["GET", "HEAD"]
 
 
 def routes(web: Web) -> APIRouter:
+    """With those of tiles and of whole batches: the address of a tile comes before that of a file
+    and its name, which would match it as well."""
     router = APIRouter()
+    router.include_router(tiles.routes(web))
+    router.include_router(archive.routes(web))
     store = web.service.store
 
     @router.api_route("/files/{file_id}", methods=_READ_METHODS)
@@ -32,7 +32,7 @@ def routes(web: Web) -> APIRouter:
     def file(request: Request, visitor: Asking, file_id: str, name: str = "") -> Response:
         """`name` is for programs that call a download by the end of its address."""
         found = files.find(store, id_of(file_id), visitor.user_id)
-        return send_file(request, store, found, visitor.user_id)
+        return delivery.send_file(request, store, found, visitor.user_id)
 
     @router.api_route("/gradio_api/file={path:path}", methods=_READ_METHODS)
     def gradio_file(request: Request, visitor: Asking, path: str) -> Response:
@@ -40,7 +40,7 @@ def routes(web: Web) -> APIRouter:
         file_id = _id_in(path, web.settings.origin)
         if file_id is not None:
             found = files.find(store, file_id, visitor.user_id)
-            return send_file(request, store, found, visitor.user_id)
+            return delivery.send_file(request, store, found, visitor.user_id)
         upload = inbox.find(web.service.folders, visitor.user_id, path)
         if upload is None:
             raise not_found()
@@ -52,23 +52,6 @@ def routes(web: Web) -> APIRouter:
         return delivery.send(request, stream, size, name=upload.name)
 
     return router
-
-
-def send_file(request: Request, store: Store, file: Stored, user_id: UUID) -> Response:
-    """A stored file as an attachment under its own name. Raises `Gone` or `DamagedFile`."""
-    return delivery.send(
-        request,
-        files.open(store, file),
-        file.size,
-        name=names.download(file),
-        media_type=delivery.MEDIA_TYPES.get(file.format, delivery.BYTES),
-        # An id names the same bytes for ever.
-        etag=f'"{file.id}"',
-        check=lambda: files.find(store, file.id, user_id),
-        delivered=(
-            (lambda: files.note_download(store, file)) if file.role is Role.RESULT else None
-        ),
-    )
 
 
 def _id_in(path: str, origin: str) -> UUID | None:

@@ -14,8 +14,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from app.asking import Asking, id_of
-from app.delivery import PRIVATE
-from app.downloads import send_file
+from app.delivery import PRIVATE, send_file
 from app.problems import not_found
 from app.web import Web
 from db import files

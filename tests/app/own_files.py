@@ -20,7 +20,7 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 from starlette.types import Receive, Scope, Send
 
-from app import archive, downloads, live, problems, tiles, uploads
+from app import downloads, live, problems, uploads
 from app.settings import Settings
 from app.web import Web
 from db import batches, files, jobs, users, views
@@ -28,6 +28,7 @@ from db.work import Role
 from inference.geometry import Size
 from inference.metadata import Metadata
 from inference.pyramid import PyramidWriter
+from pages import public
 from pages.visitor import KEY, Visitor
 from tasks.service import Service, prepare
 from tests.db.machine import Machine
@@ -35,9 +36,7 @@ from tests.db.situations import a_claim, kept
 
 ROUTES: tuple[Callable[[Web], APIRouter], ...] = (
     uploads.routes,
-    tiles.routes,
     downloads.routes,
-    archive.routes,
     live.routes,
 )
 
@@ -84,8 +83,9 @@ def open_site(
     with Service.open(chosen, readers=machine.readers) as service:
         app = FastAPI(openapi_url=None)
         problems.handle(app)
+        web = Web(chosen, service, public.Site(chosen))
         for routes in ROUTES:
-            app.include_router(routes(Web(chosen, service)))
+            app.include_router(routes(web))
         app.add_middleware(_Header)
         ada, bob = (users.ensure_user(service.store, users.LOCAL, name) for name in ("ada", "bob"))
         site = Site(service, chosen, machine, app, ada, bob)

@@ -1,9 +1,8 @@
 """How a part of the page asks the server something, and is answered.
 
-The JavaScript behind a `gr.HTML` puts `{ask, act, what}` into the component's value and submits
-it; the answer arrives as the component's property `answer`: `{ask, ok}` or `{ask, error}`. Errors
-that people can do something about are answers, so that the page shows them where they belong.
-Knows nothing of what is asked.
+Each part has one private event of Gradio's. Its JavaScript (`static/ask.js`) calls it directly,
+with `{act, what}`, and is answered `{ok}` or `{error}`: errors that people can do something about
+are answers, so that the page shows them where they belong. Knows nothing of what is asked.
 """
 
 import logging
@@ -36,8 +35,6 @@ EVENT: dict[str, Any] = {
 class Question(BaseModel):
     """What the JavaScript sends."""
 
-    ask: int
-    """Its number, sent back with the answer."""
     act: str
     what: dict[str, Any] = {}
 
@@ -45,13 +42,9 @@ class Question(BaseModel):
 def script(module: str) -> str:
     """The `js_on_load` of a part whose JavaScript is `/ui/{module}.js`.
 
-    Its function `start({element, props, trigger, watch})` is called with Gradio's own.
+    Its function `start({element, props, watch})` is called with Gradio's own.
     """
-    # Gradio looks for the names of events in this text: 'submit' is what ask.js triggers.
-    return (
-        f'import("/ui/{module}.js").then('
-        "(part) => part.start({ element, props, trigger, watch, event: 'submit' }));"
-    )
+    return f'import("/ui/{module}.js").then((part) => part.start({{ element, props, watch }}));'
 
 
 def part(module: str, **properties: Any) -> gr.HTML:
@@ -66,7 +59,6 @@ def part(module: str, **properties: Any) -> gr.HTML:
         js_on_load=script(module),
         apply_default_css=False,
         elem_id=module,
-        answer=None,
         **properties,
     )
 
@@ -74,10 +66,12 @@ def part(module: str, **properties: Any) -> gr.HTML:
 def answers(component: gr.HTML, acts: Mapping[str, Act]) -> None:
     """Let `acts` answer what `component` asks."""
 
-    def listen(value: Any, request: gr.Request) -> gr.HTML:
-        return gr.HTML(answer=answer(value, asking_visitor(request), acts))
+    def listen(value: Any, request: gr.Request) -> Json:
+        return answer(value, asking_visitor(request), acts)
 
-    component.submit(listen, component, component, **EVENT)
+    # Called by its number and not triggered: when a call of Gradio's own fails for want of a
+    # connection, it reloads the page as soon as there is one, and what lay there is gone.
+    component.props["event"] = component.submit(listen, component, component, **EVENT)["id"]
 
 
 def asking_visitor(request: gr.Request) -> Visitor:
@@ -87,26 +81,21 @@ def asking_visitor(request: gr.Request) -> Visitor:
 
 
 def answer(value: Any, visitor: Visitor, acts: Mapping[str, Act]) -> Json:
-    """`{ask, ok}` or `{ask, error: {code, message, hint}}`; never raises."""
+    """`{ok}` or `{error: {code, message, hint}}`; never raises."""
     try:
         question = Question.model_validate(value)
-    except ValidationError:
-        return {"ask": None, "error": _NOT_UNDERSTOOD}
-    try:
-        return {"ask": question.ask, "ok": acts[question.act](visitor, question.what)}
-    except (Refused, StoreError, EngineError) as error:
-        return {"ask": question.ask, "error": told(error)}
+        act = acts[question.act]
     except (KeyError, ValidationError):
-        return {"ask": question.ask, "error": _NOT_UNDERSTOOD}
+        return {"error": _NOT_UNDERSTOOD}
+    try:
+        return {"ok": act(visitor, question.what)}
+    except (Refused, StoreError, EngineError) as error:
+        return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+    except ValidationError:
+        return {"error": _NOT_UNDERSTOOD}
     except Exception:
-        # Not what it says: it may quote what was asked. The log filter knows what may be written.
         log.exception("page_question_failed", extra={"act": question.act})
-        return {"ask": question.ask, "error": _FAILED}
-
-
-def told(error: Refused | StoreError | EngineError) -> Json:
-    """An error of ours as JSON."""
-    return {"code": error.code, "message": error.message, "hint": error.hint}
+        return {"error": _FAILED}
 
 
 _NOT_UNDERSTOOD = {

@@ -24,7 +24,8 @@ def build_ui(
     service: Service, settings: Settings, site: Texts, api: Callable[[], None]
 ) -> gr.Blocks:
     """The page. `api` is called inside and adds the named endpoints."""
-    with gr.Blocks(title="ImagesUpscaler", fill_width=True, analytics_enabled=False) as demo:
+    demo = gr.Blocks(title="ImagesUpscaler", fill_width=True, analytics_enabled=False)
+    with demo:
         bar = gr.HTML(
             None,
             html_template=_BAR,

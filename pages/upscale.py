@@ -5,7 +5,7 @@ what the press sets off. Knows nothing of how a batch is done: the page follows 
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 import gradio as gr
@@ -24,7 +24,7 @@ from tasks.limits import Limits
 from tasks.service import Service
 from tasks.submissions import submit_batch
 
-SAME = "same"
+SAME: Final = "same"
 """The choice of a format that keeps each picture's own."""
 
 FORMATS = [("Same as original", SAME), ("PNG", "png"), ("JPEG", "jpg"), ("WebP", "webp")]

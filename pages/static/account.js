@@ -9,10 +9,10 @@ export function start(part) {
 }
 
 class Account {
-  constructor({ element, props, ...rest }) {
+  constructor({ element, props }) {
     this.root = element.firstElementChild;
     this.element = element;
-    this.ask = asker({ props, ...rest });
+    this.ask = asker(props);
     this.trouble = make("p.trouble", { role: "alert", hidden: true });
     this.person = make("dl.person");
     this.secret = make("div.secret", { role: "status", hidden: true });

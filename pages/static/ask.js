@@ -1,5 +1,4 @@
-// Questions to the server through Gradio: one after the other, each with its own answer.
-// `pages/asking.py` is the other side.
+// Questions to the server: `pages/asking.py` is the other side.
 
 export class Refusal extends Error {
   constructor({ code, message, hint }) {
@@ -8,36 +7,50 @@ export class Refusal extends Error {
   }
 }
 
-/** `ask(act, what)` gives the answer, or throws `Refusal`. */
-export function asker({ props, trigger, watch, event }) {
-  let number = 0;
-  let last = Promise.resolve();
-  let settle = () => {};
-  watch("answer", () => settle(props.answer));
-
-  async function put(act, what, patience) {
-    const ask = ++number;
-    const answer = await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Refusal(SILENCE)), patience * 1000);
-      settle = (heard) => {
-        if (heard?.ask !== ask) return;
-        clearTimeout(timer);
-        resolve(heard);
-      };
-      props.value = { ask, act, what };
-      trigger(event);
-    });
+/** `ask(act, what)` gives the answer, or throws `Refusal`: with the server's codes, `NO_CONNECTION`,
+ * `SIGNED_OUT` or `NO_ANSWER`. `patience` is in seconds. */
+export function asker({ event }) {
+  return async (act, what = {}, patience = 30) => {
+    const body = JSON.stringify({ fn_index: event, data: [{ act, what }] });
+    const answer = await called(body, patience);
     if (answer.error) throw new Refusal(answer.error);
     return answer.ok;
-  }
-
-  return (act, what = {}, patience = 30) => {
-    const mine = last.then(() => put(act, what, patience));
-    last = mine.catch(() => {});
-    return mine;
   };
 }
 
+async function called(body, patience) {
+  let response;
+  try {
+    response = await fetch("/gradio_api/run/predict", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      body,
+      signal: AbortSignal.timeout(patience * 1000),
+    });
+  } catch (problem) {
+    throw new Refusal(problem.name === "TimeoutError" ? SILENCE : NO_CONNECTION);
+  }
+  if (response.status === 401) throw new Refusal(SIGNED_OUT);
+  try {
+    const { data, error } = await response.json();
+    if (response.ok) return data[0];
+    if (error?.message) return { error };
+  } catch {
+    // Not our server's words: what stands in front of it is in trouble.
+  }
+  throw new Refusal(SILENCE);
+}
+
+export const NO_CONNECTION = {
+  code: "NO_CONNECTION",
+  message: "No connection to the server.",
+  hint: "Nothing is lost: try again.",
+};
+export const SIGNED_OUT = {
+  code: "SIGNED_OUT",
+  message: "You are signed out.",
+  hint: "Sign in again in another tab, then try again here.",
+};
 const SILENCE = {
   code: "NO_ANSWER",
   message: "No answer from the server.",

@@ -63,7 +63,10 @@ export class Draft {
   }
 }
 
+let last = 0;
+
 class Picture {
+  id = ++last;
   facts = null;
   refusal = null;
   /** What the server said about this picture and will say again. */

@@ -18,10 +18,10 @@ class History {
   #cursor = null;
   #open = new Set();
 
-  constructor({ element, props, ...rest }) {
+  constructor({ element, props }) {
     this.element = element;
     this.models = props.models;
-    this.ask = asker({ props, ...rest });
+    this.ask = asker(props);
     this.trouble = make("p.trouble", { role: "alert", hidden: true });
     this.list = make("ul.rows");
     this.more = make("button.act.more", { type: "button", hidden: true, onclick: () => this.#more() }, "Show more");
@@ -249,7 +249,8 @@ class Row {
     const { input, output } = job;
     const sizes = [input, output]
       .filter((side) => side.width)
-      .map((side) => `${words.size(side.width, side.height)}${side.bytes ? `, ${words.weight(side.bytes)}` : ""}`);
+      .map((side) => words.size(side.width, side.height) + (side.bytes ? `, ${words.weight(side.bytes)}` : ""))
+      .map((side) => side.replaceAll(" ", "\u00a0")); // a line may end between the two only
     const src = thumb(job);
     const acts = make("div.acts");
     if (new Date(this.batch.expires_at) > live.now) {

@@ -1,24 +1,24 @@
 // One picture's bytes on their way to the server, with progress.
 
-import { Refusal } from "./ask.js";
+import { NO_CONNECTION, Refusal, SIGNED_OUT } from "./ask.js";
 
 /** Where the server keeps the file until it is handed in. Throws `Refusal`, with the codes
  * `NO_CONNECTION`, `SIGNED_OUT` and `ABORTED` beside the server's own. */
 export function send(file, { onProgress, signal }) {
   return new Promise((resolve, reject) => {
-    const refuse = (code, message, hint = "") => reject(new Refusal({ code, message, hint }));
+    const refuse = (problem) => reject(new Refusal(problem));
     const request = new XMLHttpRequest();
     request.open("POST", "/gradio_api/upload");
     request.setRequestHeader("Accept", "application/json");
     request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
-    request.onerror = () => refuse("NO_CONNECTION", "No connection to the server.", "Your pictures are still here: try again.");
-    request.onabort = () => refuse("ABORTED", "Not sent.");
+    request.onerror = () => refuse(NO_CONNECTION);
+    request.onabort = () => refuse(ABORTED);
     request.onload = () => {
-      if (request.status === 401) return refuse("SIGNED_OUT", "You are signed out.");
+      if (request.status === 401) return refuse(SIGNED_OUT);
       const answer = parsed(request.responseText);
       if (request.status === 200 && typeof answer?.[0] === "string") return resolve(answer[0]);
-      if (answer?.error) return refuse(answer.error.code, answer.error.message, answer.error.hint);
-      refuse("NOT_TAKEN", "The server did not take this picture.", "Try again.");
+      if (answer?.error) return refuse(answer.error);
+      refuse(NOT_TAKEN);
     };
     signal.addEventListener("abort", () => request.abort());
     const form = new FormData();
@@ -34,3 +34,6 @@ function parsed(text) {
     return null;
   }
 }
+
+const ABORTED = { code: "ABORTED", message: "Not sent.", hint: "" };
+const NOT_TAKEN = { code: "NOT_TAKEN", message: "The server did not take this picture.", hint: "Try again." };

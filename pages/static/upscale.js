@@ -10,6 +10,7 @@ import { live } from "./live.js";
 import { send } from "./sending.js";
 import { isOpen, megapixels, newKey, note, pictures } from "./words.js";
 
+const GONE = ["UPLOAD_NOT_FOUND", "NOT_FOUND"];
 const PATIENCE = 180; // seconds: twenty large pictures are checked and encrypted before the answer
 
 export function start(part) {
@@ -22,9 +23,9 @@ class Table {
   #states = new Map();
   #press = { signature: null, key: null };
 
-  constructor({ element, props, ...rest }) {
+  constructor({ element, props }) {
     this.models = props.models;
-    this.ask = asker({ props, ...rest });
+    this.ask = asker(props);
     this.root = element.firstElementChild;
     this.zone = new Zone(props.limits, (files) => this.#add(files));
     this.trouble = make("p.trouble", { role: "alert", hidden: true });
@@ -67,18 +68,25 @@ class Table {
     const order = { ...bench.order };
     const taken = this.draft.ready;
     try {
-      await this.#sendAll(taken);
-      const going = taken.filter((picture) => picture.path);
-      if (going.length) await this.#handIn(going, order);
+      await this.#take(taken, order).catch((problem) => {
+        if (!GONE.includes(problem.code)) throw problem;
+        // Swept after an hour, or handed in by a press whose answer was lost.
+        for (const picture of taken) picture.path = null;
+        return this.#take(taken, order);
+      });
     } catch (problem) {
-      // What was sent and is no longer there has to be sent again.
-      if (problem.code === "UPLOAD_NOT_FOUND") for (const picture of taken) picture.path = null;
       this.#say(problem);
     } finally {
       for (const picture of taken) picture.sent = null;
       bench.say({ busy: null });
       this.#show();
     }
+  }
+
+  async #take(taken, order) {
+    await this.#sendAll(taken);
+    const going = taken.filter((picture) => picture.path);
+    if (going.length) await this.#handIn(going, order);
   }
 
   /** Afterwards each picture has a path, or the server's refusal, or was removed. */
@@ -108,7 +116,7 @@ class Table {
     bench.say({ busy: "Handing in …" });
     const files = going.map(({ path, file }) => ({ path, orig_name: file.name }));
     // The same press again, after an answer that was lost, has the same key.
-    const signature = JSON.stringify([files, order]);
+    const signature = JSON.stringify([going.map(({ id }) => id), order]);
     if (this.#press.signature !== signature) this.#press = { signature, key: newKey() };
     const { batch } = await this.ask("submit", { files, ...order, key: this.#press.key }, PATIENCE);
     const thumbs = new Map(batch.jobs.map((job, index) => [job.id, going[index].facts.thumb]));
@@ -179,6 +187,7 @@ class Table {
   #say(problem) {
     this.trouble.hidden = !problem;
     write(this.trouble, problem?.message ?? "");
+    if (problem) live.wake(); // it may say more about why
   }
 }
 

@@ -1,0 +1,302 @@
+"""What the tabs ask, answered on a real service: as the JavaScript of the page asks it."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import gradio as gr
+import pytest
+from starlette.requests import Request
+
+from app.settings import Settings
+from db import batches, history, sessions, tokens
+from pages import account, asking, blocks
+from pages import history as history_tab
+from pages import upscale as upscale_tab
+from pages.visitor import KEY, Visitor
+from tasks.service import Service
+from tests.tasks.conftest import Submit, ada, bob, machine, service, settings, submit, upload
+from tests.tasks.pictures import FAST, picture
+
+__all__ = ["ada", "bob", "machine", "service", "settings", "submit", "upload"]
+
+HOSTILE = "`${alert(1)}` {{name}} <img src=x onerror=alert(1)>.png"
+
+Put = Callable[..., dict[str, str]]
+
+
+def visitor(user_id: UUID, session: bytes | None = None) -> Visitor:
+    return Visitor(user_id, "Ada", False, True, "cookie", session)
+
+
+def key() -> str:
+    return uuid4().hex
+
+
+@pytest.fixture
+def put(service: Service) -> Put:
+    """Lay a picture into somebody's inbox, as the upload route does."""
+
+    def put(user_id: UUID, name: str = "cat.png", data: bytes | None = None) -> dict[str, str]:
+        folder = service.folders.inbox / str(user_id) / uuid4().hex
+        folder.mkdir(parents=True)
+        path = folder / "upload"
+        path.write_bytes(picture() if data is None else data)
+        return {"path": str(path), "orig_name": name}
+
+    return put
+
+
+def press(*files: dict[str, str], **changes: Any) -> dict[str, Any]:
+    order = {"files": list(files), "model": FAST, "scale": 2, "format": "same", "key": key()}
+    return order | changes
+
+
+def test_a_press_becomes_a_batch_and_the_uploads_are_gone(
+    service: Service, ada: UUID, put: Put
+) -> None:
+    first, second = put(ada, "cat.png"), put(ada, HOSTILE)
+
+    batch = upscale_tab.submit(service, visitor(ada), press(first, second, format="webp"))["batch"]
+
+    assert [job["name"] for job in batch["jobs"]] == ["cat.png", HOSTILE]
+    assert batch["state"] == "queued"
+    assert batch["options"]["scale"] == 2
+    assert batch["options"]["output_format"] == "webp"
+    assert not Path(first["path"]).exists()
+
+
+def test_same_as_original_leaves_the_format_open(service: Service, ada: UUID, put: Put) -> None:
+    batch = upscale_tab.submit(service, visitor(ada), press(put(ada)))["batch"]
+
+    assert batch["options"]["output_format"] is None
+
+
+def test_a_press_repeated_after_a_lost_answer_does_nothing_twice(
+    service: Service, ada: UUID, put: Put
+) -> None:
+    what = press(put(ada))
+    first = upscale_tab.submit(service, visitor(ada), what)["batch"]
+
+    again = upscale_tab.submit(service, visitor(ada), what)["batch"]
+
+    assert again["id"] == first["id"]
+    assert len(history.page(service.store, ada).items) == 1
+
+
+def test_the_same_key_of_somebody_else_is_another_press(
+    service: Service, ada: UUID, bob: UUID, put: Put
+) -> None:
+    same = key()
+    first = upscale_tab.submit(service, visitor(ada), press(put(ada), key=same))["batch"]
+
+    other = upscale_tab.submit(service, visitor(bob), press(put(bob), key=same))["batch"]
+
+    assert other["id"] != first["id"]
+
+
+def test_a_picture_that_cannot_be_taken_is_a_failed_job_with_its_reason(
+    service: Service, ada: UUID, put: Put
+) -> None:
+    what = press(put(ada), put(ada, "notes.png", b"no picture"))
+
+    batch = upscale_tab.submit(service, visitor(ada), what)["batch"]
+
+    assert [job["state"] for job in batch["jobs"]] == ["queued", "failed"]
+    assert batch["jobs"][1]["error"]["message"]
+
+
+@pytest.fixture
+def acts(service: Service, settings: Settings) -> dict[str, Any]:
+    """Every question that the page can ask, by part and act."""
+    demo = page(service, settings)
+    listeners = {}
+    for function in demo.fns.values():
+        if function.inputs and isinstance(function.inputs[0], gr.HTML):
+            listeners[function.inputs[0].elem_id] = function.fn
+    assert set(listeners) == {"upscale", "history", "account"}
+    return listeners
+
+
+class Texts:
+    def privacy_html(self) -> str:
+        return "<p>private</p>"
+
+    def cookies_html(self) -> str:
+        return "<p>one cookie</p>"
+
+    def terms_html(self) -> str:
+        return "<p>be kind</p>"
+
+
+def page(service: Service, settings: Settings) -> gr.Blocks:
+    async def build() -> gr.Blocks:
+        # Async, because outside of a running loop Gradio makes some and never closes them.
+        return blocks.build_ui(service, settings, Texts(), lambda: None)
+
+    return asyncio.run(build())
+
+
+def asked_by(user_id: UUID, query: str = "") -> gr.Request:
+    scope = {
+        "type": "http",
+        "headers": [],
+        "query_string": query.encode(),
+        "state": {KEY: visitor(user_id)},
+    }
+    return gr.Request(request=Request(scope))
+
+
+def test_others_files_and_batches_are_not_there(
+    acts: dict[str, Any], ada: UUID, bob: UUID, put: Put, submit: Submit
+) -> None:
+    batch = str(submit(ada))
+
+    def code(part: str, act: str, what: dict[str, Any]) -> str:
+        answer: dict[str, Any] = acts[part]({"act": act, "what": what}, asked_by(bob))
+        return answer["error"]["code"]
+
+    assert code("upscale", "submit", press(put(ada))) == "UPLOAD_NOT_FOUND"
+    assert code("upscale", "submit", press({"path": "/etc/passwd", "orig_name": "x"})) == (
+        "UPLOAD_NOT_FOUND"
+    )
+    assert code("upscale", "cancel", {"batch": batch, "job": None}) == "NOT_FOUND"
+    assert code("history", "delete", {"batch": batch}) == "NOT_FOUND"
+
+
+def test_what_is_refused_is_an_answer_with_a_sentence(
+    acts: dict[str, Any], ada: UUID, put: Put
+) -> None:
+    what = press(*[put(ada) for _ in range(21)])
+
+    answer = acts["upscale"]({"act": "submit", "what": what}, asked_by(ada))
+
+    assert answer["error"]["code"] == "TOO_MANY_FILES"
+    assert answer["error"]["message"] == "21 pictures; 20 is the most that one batch may have."
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "submit",
+        {"act": "drop_tables", "what": {}},
+        {"act": "submit", "what": {"files": "all"}},
+        {"act": "submit", "what": press(scale="4; rm")},
+        {"act": "submit", "what": press(key="short")},
+        {"act": "cancel", "what": {"batch": "../.."}},
+    ],
+)
+def test_anything_else_is_not_understood(acts: dict[str, Any], ada: UUID, value: Any) -> None:
+    answer = acts["upscale"](value, asked_by(ada))
+
+    assert answer["error"]["code"] == "INVALID_REQUEST"
+
+
+def test_what_breaks_says_nothing_about_itself(ada: UUID, caplog: pytest.LogCaptureFixture) -> None:
+    def breaks(visitor: Visitor, what: dict[str, Any]) -> dict[str, Any]:
+        raise RuntimeError("secret")
+
+    with caplog.at_level(logging.ERROR):
+        answer = asking.answer({"act": "break"}, visitor(ada), {"break": breaks})
+
+    assert answer["error"]["code"] == "INTERNAL_ERROR"
+    assert "secret" not in str(answer)
+    assert [record.message for record in caplog.records] == ["page_question_failed"]
+
+
+def test_one_picture_of_a_batch_is_canceled(service: Service, ada: UUID, submit: Submit) -> None:
+    batch_id = submit(ada, 2)
+    first, _ = history.page(service.store, ada).items[0].jobs
+
+    what = {"batch": str(batch_id), "job": str(first.id)}
+    batch = upscale_tab.cancel(service, visitor(ada), what)["batch"]
+
+    assert [job["state"] for job in batch["jobs"]] == ["canceled", "queued"]
+
+
+def test_the_history_goes_on_where_a_page_ended(
+    service: Service, ada: UUID, submit: Submit
+) -> None:
+    for _ in range(3):
+        submit(ada)
+
+    first = history_tab.page(service, visitor(ada), {"limit": 2})
+    rest = history_tab.page(service, visitor(ada), {"cursor": first["next_cursor"]})
+
+    assert len(first["items"]) == 2
+    assert len(rest["items"]) == 1
+    assert rest["next_cursor"] is None
+
+
+def test_delete_now_answers_with_the_receipts(service: Service, ada: UUID, submit: Submit) -> None:
+    batch_id = submit(ada)
+
+    batch = history_tab.delete(service, visitor(ada), {"batch": str(batch_id)})["batch"]
+
+    (job,) = batch["jobs"]
+    assert list(job["receipts"]) == ["original"]
+    assert not any(job["files"].values())
+    assert batches.live_files(service.store, batch_id, ada) == []
+
+
+def test_a_token_is_shown_once_and_opens_nothing_after_it_is_revoked(
+    service: Service, ada: UUID
+) -> None:
+    made = account.make(service, visitor(ada), {"name": " back\u202eup\n"})
+
+    assert tokens.find(service.store, made["secret"]) is not None
+    assert [token["name"] for token in made["tokens"]] == ["backup"]
+    shown = account.show(service, visitor(ada))
+    assert made["secret"] not in str(shown)
+
+    (token,) = shown["tokens"]
+    after = account.revoke(service, visitor(ada), {"token": token["id"]})
+
+    assert after["tokens"] == []
+    assert tokens.find(service.store, made["secret"]) is None
+
+
+def test_the_account_says_which_session_is_this_one(service: Service, ada: UUID) -> None:
+    device = sessions.Device(browser="firefox", system="linux")
+    secret = sessions.begin(service.store, ada, device)
+    sessions.begin(service.store, ada, sessions.Device())
+    signed_in = sessions.find(service.store, secret)
+    assert signed_in is not None
+
+    shown = account.show(service, visitor(ada, signed_in.id_hash))["sessions"]
+
+    assert [(each["browser"], each["here"]) for each in shown if each["here"]] == [
+        ("firefox", True)
+    ]
+    assert len(shown) == 2
+
+
+def test_nothing_of_the_page_is_part_of_the_api(service: Service, settings: Settings) -> None:
+    demo = page(service, settings)
+
+    assert {function.api_visibility for function in demo.fns.values()} == {"private"}
+    assert {function.concurrency_limit for function in demo.fns.values()} == {None}
+
+
+def test_the_page_is_nobodys_until_it_is_loaded(
+    service: Service, settings: Settings, ada: UUID
+) -> None:
+    """One `gr.Blocks` serves everybody: what is whose comes with the first event."""
+    demo = page(service, settings)
+    (load,) = [each for each in demo.fns.values() if each.targets[0][1] == "load"]
+
+    assert "Ada" not in str(demo.get_config_file())
+    bar, tabs, model, _ = load.fn(asked_by(ada, "tab=history"))
+
+    assert bar.props["name"] == "Ada"
+    assert tabs.selected == "history"
+    assert FAST in [value for _, value in model.choices]
+
+
+@pytest.mark.parametrize("query", ["", "tab=", "tab=nowhere", "tab=<script>"])
+def test_an_address_that_names_no_tab_opens_the_first(query: str, ada: UUID) -> None:
+    assert blocks.chosen_tab(asked_by(ada, query)).selected == "upscale"

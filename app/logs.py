@@ -14,7 +14,7 @@ from typing import TextIO
 from pythonjsonlogger.json import JsonFormatter
 
 _FIELDS = ("levelname", "name", "message")
-_LOUD = ("huey", "apscheduler", "alembic", "httpx", "PIL")
+_LOUD = ("huey", "apscheduler", "alembic", "httpx", "PIL", "uvicorn")
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 

@@ -5,10 +5,12 @@ routes, and what none of them takes goes to Gradio. `app.server.prepare_gradio` 
 module is imported.
 """
 
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI, Request
+from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from app import (
@@ -21,6 +23,7 @@ from app import (
     tiles,
     uploads,
 )
+from app.gate import LANDING
 from app.identify import gradio_username
 from app.security import protect
 from app.settings import Settings
@@ -41,9 +44,16 @@ def create_app(settings: Settings, service: Service) -> FastAPI:
     app.mount("/ui", StaticFiles(directory=STATIC))
     for part in (public_routes, login, uploads, downloads, tiles, live, health):
         app.include_router(part.routes(web))
+    app.add_api_route(LANDING, partial(_landing, web), response_class=HTMLResponse)
     _mount_gradio(app, web)
     protect(app, web)
     return app
+
+
+async def _landing(web: Web, request: Request) -> HTMLResponse:
+    """What the gate serves at `/` to who is not signed in."""
+    framed = request.headers.get("sec-fetch-dest") == "iframe"
+    return HTMLResponse(web.site.landing(framed=framed))
 
 
 def _mount_gradio(app: FastAPI, web: Web) -> None:

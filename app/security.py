@@ -59,7 +59,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)
                 headers["Content-Security-Policy"] = self._policy(state.get(LOOK), headers)
                 # What was made for somebody is theirs, and `/` is another page for each.
                 if KEY in state or scope["path"] in ("/", "/landing"):
@@ -99,14 +99,14 @@ def content_policies(settings: Settings) -> dict[Look, str]:
         frames = " ".join([_HUB, *hosts])
     forms = " ".join(["'self'", *sorted({_origin(each.issuer) for each in settings.providers})])
     common = (
-        "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
+        "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; "
         f"form-action {forms}; frame-ancestors {frames}"
     )
     return {
-        Look.PAGE: f"{common}; script-src 'self'; style-src 'self'",
+        Look.PAGE: f"{common}; base-uri 'none'; script-src 'self'; style-src 'self'",
         # Its page consists of inline scripts and styles; its templates are compiled in the browser.
         Look.GRADIO: (
-            f"{common}; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+            f"{common}; base-uri 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
             "style-src 'self' 'unsafe-inline'; font-src 'self' data:; worker-src 'self' blob:"
         ),
         Look.FILE: f"sandbox; default-src 'none'; frame-ancestors {frames}",

@@ -31,7 +31,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, insert, select, update
 
-from db import cipher, counts, keys, receipts
+from db import cipher, counts, keys, orders, receipts
 from db.blobs import NewBlob
 from db.errors import DamagedFile, Gone, NotFound, StorageFull
 from db.holds import held
@@ -71,8 +71,8 @@ class Stored:
     job_id: UUID | None
     role: Role
     pictures: Role | None
-    name: str | None
-    """What the user called the picture; data, never a path. None for an export."""
+    order: orders.Order | None
+    """What was ordered, and what the user called the picture. None for an export."""
     format: str
     width: int | None
     height: int | None
@@ -225,7 +225,7 @@ def find(store: Store, file_id: UUID, user_id: UUID) -> Stored:
     """
     with store.reading() as rows:
         row = rows.execute(
-            select(File.__table__, Job.name)
+            select(File.__table__, *orders.COLUMNS)
             .join_from(File, Job, File.job_id == Job.id, isouter=True)
             .where(File.id == file_id, File.user_id == user_id)
         ).one_or_none()
@@ -238,7 +238,7 @@ def find(store: Store, file_id: UUID, user_id: UUID) -> Stored:
         job_id=row.job_id,
         role=Role(row.role),
         pictures=row.pictures and Role(row.pictures),
-        name=row.name,
+        order=orders.order_of(row),
         format=row.format,
         width=row.width,
         height=row.height,

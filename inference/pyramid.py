@@ -8,15 +8,16 @@ beside the directory that a reader needs in any case, so that both are usually o
 `width`, `height`, `tile_size`, `levels` and `channels`.
 """
 
+import io
 import json
 import struct
 import zipfile
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
@@ -215,11 +216,9 @@ class _WriteOnly:
         """Never called, but part of what a ZIP writer may ask for."""
 
 
-class PyramidReader:
-    """Gives the tiles of a stored pyramid.
-
-    Reads the directory and `info.json` when it is made, and then of each tile its own bytes.
-    """
+@dataclass(frozen=True)
+class Directory:
+    """What a pyramid says about itself, and where its tiles lie. Holds nothing of the picture."""
 
     width: int
     """Of the picture, in pixels."""
@@ -230,18 +229,46 @@ class PyramidReader:
     """The last one, `levels - 1`, has the picture's size; see `level_sizes`."""
     channels: int
     """Of the picture, as in `Picture.pixels`. 2 and 4 have alpha."""
+    places: Mapping[str, tuple[int, int, int]] = field(repr=False)
+    """By a tile's name: where its entry begins, its bytes, their CRC-32."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        """`stream` is seekable, and stays open and the caller's.
+
+class PyramidReader:
+    """Gives the tiles of a stored pyramid.
+
+    Reads the directory and `info.json` when it is made, and then of each tile its own bytes.
+    """
+
+    directory: Directory
+
+    def __init__(self, stream: BinaryIO, directory: Directory | None = None) -> None:
+        """`stream` is seekable, and stays open and the caller's. With the `directory` that an
+        earlier reader of the same pyramid had, nothing is read.
 
         Raises `DamagedPreview` when it is no pyramid, and the `OSError` of the stream.
         """
-        with _damage_told():
-            self._zip = zipfile.ZipFile(stream)
-            info = json.loads(self._zip.read(_INFO))
-            self.width, self.height = int(info["width"]), int(info["height"])
-            self.tile_size, self.levels = int(info["tile_size"]), int(info["levels"])
-            self.channels = int(info["channels"])
+        self._stream = stream
+        self.directory = directory or _directory(stream)
+
+    @property
+    def width(self) -> int:
+        return self.directory.width
+
+    @property
+    def height(self) -> int:
+        return self.directory.height
+
+    @property
+    def tile_size(self) -> int:
+        return self.directory.tile_size
+
+    @property
+    def levels(self) -> int:
+        return self.directory.levels
+
+    @property
+    def channels(self) -> int:
+        return self.directory.channels
 
     def tile(self, level: int, x: int, y: int) -> bytes:
         """The WebP file of one tile, column `x` and row `y` of its level.
@@ -249,12 +276,36 @@ class PyramidReader:
         Raises `NoSuchTile` when the pyramid has none there, `DamagedPreview` when its bytes are not
         what was written, and the `OSError` of the stream.
         """
-        try:
-            member = self._zip.getinfo(_name(level, x, y))
-        except KeyError:
-            raise NoSuchTile(f"The preview has no tile {x}, {y} at level {level}.") from None
+        name = _name(level, x, y)
+        if name not in self.directory.places:
+            raise NoSuchTile(f"The preview has no tile {x}, {y} at level {level}.")
+        start, size, checksum = self.directory.places[name]
         with _damage_told():
-            return self._zip.read(member)
+            self._stream.seek(start)
+            named, extra = _LOCAL.unpack(self._stream.read(_LOCAL.size))
+            if self._stream.read(named) != name.encode():
+                raise zipfile.BadZipFile("another entry")
+            self._stream.seek(extra, io.SEEK_CUR)
+            data = self._stream.read(size)
+            if len(data) != size or zlib.crc32(data) != checksum:
+                raise zipfile.BadZipFile("other bytes")
+        return data
+
+
+# Of an entry's own header, the lengths of its name and of what else it says.
+_LOCAL = struct.Struct("<26xHH")
+
+
+def _directory(stream: BinaryIO) -> Directory:
+    with _damage_told(), zipfile.ZipFile(stream) as archive:
+        info = json.loads(archive.read(_INFO))
+        places = {}
+        for entry in archive.infolist():
+            if entry.compress_type != zipfile.ZIP_STORED:
+                raise zipfile.BadZipFile("a compressed entry")
+            places[entry.filename] = entry.header_offset, entry.file_size, entry.CRC
+        numbers = ("width", "height", "tile_size", "levels", "channels")
+        return Directory(**{name: int(info[name]) for name in numbers}, places=places)
 
 
 # What `zipfile` and `json` raise on damage: lengths and offsets beyond the file, unknown methods,

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from db.views import BatchView, FileView, JobView
 from db.work import Role, State
-from inference.options import Options
+from pages import names
 
 Json = dict[str, Any]
 
@@ -48,7 +48,7 @@ def job(view: JobView, now: datetime) -> Json:
         "input": _facts(files.get("original")),
         "output": _facts(files.get("result")),
         "files": {
-            "original": _address(files.get("original"), view.name),
+            "original": _address(files.get("original"), names.original(view)),
             "result": _address(files.get("result"), result_name(view)),
             "original_preview": _address(files.get("original_preview")),
             "preview": _address(files.get("preview")),
@@ -66,20 +66,8 @@ def job(view: JobView, now: datetime) -> Json:
 
 def result_name(view: JobView) -> str:
     """What a result is called when it is downloaded: `photo_4x_realesrgan-x4plus.png`."""
-    stem = view.name.rpartition(".")[0] or view.name
     ending = next((file.format for file in view.files if file.role == Role.RESULT), "png")
-    return f"{stem}{job_options(view).suffix}.{ending}"
-
-
-def job_options(view: JobView) -> Options:
-    """What was ordered, as far as it names the result."""
-    return Options(
-        model=view.model,
-        scale=view.scale,
-        width=view.target_width,
-        height=view.target_height,
-        long_side=view.target_long_side,
-    )
+    return names.result(view, ending)
 
 
 def _options(view: BatchView) -> Json:
@@ -118,15 +106,19 @@ def _address(file: FileView | None, name: str | None = None) -> str | None:
 
 
 def _seconds_left(view: JobView, now: datetime) -> float | None:
-    if view.state != State.RUNNING or not view.started_at or not view.progress_done:
+    # Of the first pieces, most of the time went into reading the picture and the network.
+    if view.state != State.RUNNING or view.progress_done * 50 < max(view.progress_total, 1):
         return None
+    assert view.started_at is not None
     so_far = (now - view.started_at).total_seconds()
     left = view.progress_total - view.progress_done
     return round(max(0.0, so_far / view.progress_done * left), 1)
 
 
-def _time(moment: datetime | None) -> str | None:
-    # Milliseconds: what a browser's Date keeps.
-    if moment is None:
-        return None
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC, to the millisecond: what a browser's Date keeps."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _time(moment: datetime | None) -> str | None:
+    return iso(moment) if moment else None

@@ -91,7 +91,7 @@ def _as_stored(store: Store, kept: files.Kept) -> files.Stored:
         job_id=None,
         role=kept.role,
         pictures=None,
-        name=None,
+        order=None,
         format=kept.format,
         width=None,
         height=None,

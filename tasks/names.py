@@ -1,9 +1,12 @@
 """Names that users give their pictures: data to show, never paths."""
 
+import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 
 _LONGEST = 200
 _UNNAMED = "picture"
+_LONGEST_FILE_NAME = 255  # bytes, with nearly every file system
 
 
 def clean(name: str) -> str:
@@ -23,3 +26,45 @@ def clean(name: str) -> str:
 
 
 _DROPPED = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+
+
+def file_name(name: str) -> str:
+    """The name, cleaned, as one that a file of ours can have: never `.`, `..` or hidden, and at
+    most 255 bytes long."""
+    kept = clean(name)
+    return fitting(f"_{kept}" if kept.startswith(".") else kept)
+
+
+def portable(name: str) -> str:
+    """The name, cleaned, as one that a file can have on anybody's machine."""
+    kept = re.sub(r'[<>:"|?*]', "_", file_name(name)).rstrip(". ") or _UNNAMED
+    return fitting(f"_{kept}" if _RESERVED.match(kept) else kept)
+
+
+# What Windows takes for a device, with any ending.
+_RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
+
+
+def fitting(stem: str, ending: str = "") -> str:
+    """Both together, the stem cut so that a file can have the name. Without an ending that is
+    given, the name's own is kept."""
+    if not ending and len(stem.encode()) > _LONGEST_FILE_NAME:
+        first, dot, last = stem.rpartition(".")
+        if first and len(last) <= 10:
+            stem, ending = first, dot + last
+    room = _LONGEST_FILE_NAME - len(ending.encode())
+    return stem.encode()[:room].decode(errors="ignore") + ending
+
+
+def distinct(names: Iterable[str]) -> Iterator[str]:
+    """The names, with a counter where a file system that ignores case would find two alike."""
+    taken = set[str]()
+    for name in names:
+        stem, dot, ending = name.rpartition(".")
+        stem, ending = (stem, dot + ending) if stem else (name, "")
+        unique, number = name, 1
+        while unique.casefold() in taken:
+            number += 1
+            unique = fitting(stem, f" ({number}){ending}")
+        taken.add(unique.casefold())
+        yield unique

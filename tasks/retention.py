@@ -5,8 +5,10 @@ in the data folder, and the order of a sweep. Every part can be repeated and int
 that fails does not keep the others from running.
 """
 
+import errno
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -81,16 +83,22 @@ def reconcile_leftovers(store: Store) -> reconcile.Reconciled:
 def abandoned(folder: Path, now: datetime, kept: timedelta) -> Iterator[Path]:
     """Files below a folder that nobody has touched for longer, and folders that are empty.
 
-    A time in the future counts as old: what wrote it did not go by our clock.
+    A time in the future counts as old: what wrote it did not go by our clock. Whoever deletes what
+    is given finds a folder among it that has become empty by that.
     """
-    for path in sorted(folder.rglob("*"), reverse=True):
+    old = []
+    for path in sorted(folder.rglob("*"), reverse=True):  # what is in a folder before the folder
         try:
+            # All of them first: deleting what is in a folder makes the folder new.
             touched = datetime.fromtimestamp(path.lstat().st_mtime, UTC)
-            is_empty = path.is_dir() and not path.is_symlink() and not any(path.iterdir())
         except FileNotFoundError:  # its owner was faster
             continue
-        if abs(now - touched) > kept and (is_empty or not path.is_dir() or path.is_symlink()):
-            yield path
+        if abs(now - touched) > kept:
+            old.append(path)
+    for path in old:
+        with suppress(FileNotFoundError):
+            if path.is_symlink() or not path.is_dir() or not any(path.iterdir()):
+                yield path
 
 
 def old_logs(folders: Folders, now: datetime) -> Iterator[Path]:
@@ -110,6 +118,10 @@ def _delete(paths: Iterator[Path]) -> int:
         try:
             path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
         except FileNotFoundError:  # its owner was faster
+            continue
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:  # somebody has put something there just now
+                raise
             continue
         number += 1
     return number

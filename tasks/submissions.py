@@ -20,7 +20,7 @@ from inference.errors import EngineError
 from inference.installed import ModelFolder
 from inference.options import Options
 from inference.scaling import plan_scaling
-from tasks import limits, names, orders
+from tasks import inbox, limits, names, orders
 from tasks.errors import UploadsClosed
 from tasks.service import Service
 
@@ -133,4 +133,4 @@ def _originals(new_jobs: Sequence[batches.NewJob]) -> list[files.Kept]:
 
 def _remove(uploads: Sequence[Upload]) -> None:
     for upload in uploads:
-        upload.path.unlink(missing_ok=True)
+        inbox.remove(upload.path)

@@ -22,6 +22,7 @@ from db.people import User
 from db.reconcile import Reconciled, reconcile
 from db.work import Batch, Cause, File, Role
 from tests.db.situations import (
+    MODEL,
     a_batch,
     a_claim,
     a_finished_job,
@@ -53,6 +54,12 @@ def test_no_byte_and_no_name_of_a_picture_is_stored_in_plain(store, places):
     assert b"canary" not in blob.read_bytes()
     assert len(blob.name) == 32
     assert int(blob.name, 16)
+
+
+def test_a_file_says_what_was_ordered(store):
+    order = a_file(store).order
+    assert (order.name, order.model, order.scale) == ("cat.png", MODEL, 4)
+    assert (order.target_width, order.target_height, order.target_long_side) == (None, None, None)
 
 
 def test_folders_and_files_are_for_their_owner_alone(store, places):
@@ -144,7 +151,7 @@ def test_an_export_can_be_read_for_24_hours(store, machine):
     export = kept(store, b"all", Role.EXPORT)
     assert files.keep_export(store, export, user_id) == store.clock.now() + timedelta(hours=24)
     machine.passes(hours=23, minutes=59)
-    assert files.find(store, export.id, user_id).name is None
+    assert files.find(store, export.id, user_id).order is None
     machine.passes(minutes=1)
     with pytest.raises(Gone):
         files.find(store, export.id, user_id)

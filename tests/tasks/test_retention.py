@@ -28,6 +28,10 @@ def original_of(service: Service, batch_id: UUID, user_id: UUID) -> UUID:
 def touch(path: Path, machine: Machine, **age: float) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"bytes of somebody")
+    return set_time(path, machine, **age)
+
+
+def set_time(path: Path, machine: Machine, **age: float) -> Path:
     at = machine.wall - timedelta(**age).total_seconds()
     os.utime(path, (at, at))
     return path
@@ -79,6 +83,43 @@ def test_abandoned_uploads_and_scratch_go_after_an_hour(service: Service, machin
     assert not from_the_future.exists()
     assert new.exists()
     assert findings(service) == []
+
+
+def test_folders_go_with_the_last_file_in_them(service: Service, machine: Machine) -> None:
+    inbox = service.folders.inbox
+    old = touch(inbox / "ada" / "one" / "old", machine, hours=2)
+    new = touch(inbox / "ada" / "two" / "new", machine, minutes=59)
+    alone = touch(inbox / "bob" / "three" / "old", machine, hours=2)
+    just_made = inbox / "eve" / "four"
+    just_made.mkdir(parents=True)
+    for folder, hours in ((old.parent, 2), (alone.parent, 2), (alone.parent.parent, 2)):
+        set_time(folder, machine, hours=hours)
+    for folder in (just_made, just_made.parent):
+        set_time(folder, machine, hours=0)
+
+    retention.sweep(service)
+
+    left = {str(path.relative_to(inbox)) for path in inbox.rglob("*")}
+    assert left == {"ada", "ada/two", "ada/two/new", "eve", "eve/four"}
+    assert new.exists()
+
+
+def test_a_file_that_comes_into_a_folder_just_now_keeps_it(
+    service: Service, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = service.folders.inbox / "ada"
+    folder.mkdir()
+    set_time(folder, machine, hours=2)
+    rmdir = Path.rmdir
+
+    def beaten(path: Path) -> None:
+        (path / "new").touch()
+        rmdir(path)
+
+    monkeypatch.setattr(Path, "rmdir", beaten)
+
+    assert retention.sweep(service).uploads == 0
+    assert (folder / "new").exists()
 
 
 def test_logs_go_when_a_line_of_them_is_older_than_fourteen_days(

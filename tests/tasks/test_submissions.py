@@ -15,6 +15,7 @@ from inference.errors import UnknownModel
 from inference.options import Options
 from tasks import limits, submissions
 from tasks.errors import NothingToDo, QueueTooLong, TooManyFiles, UploadsClosed
+from tasks.inbox import NewUpload
 from tasks.service import Service
 from tasks.submissions import Upload, submit_batch
 from tests.db.machine import Machine
@@ -209,3 +210,15 @@ def test_a_single_job_of_another_user_is_next_behind_two_hundred(
     assert first.user_id == busy
     assert second is not None
     assert second.batch_id == single
+
+
+def test_the_folder_of_an_upload_goes_with_it_and_the_inbox_stays(
+    service: Service, ada: UUID
+) -> None:
+    new = NewUpload(service.folders, ada, "cat.png")
+    new.write(picture())
+    path = new.finish(service.store.clock.now())
+
+    submit_batch(service, ada, [Upload(path, "cat.png")], FASTEST)
+
+    assert [found.name for found in service.folders.inbox.rglob("*")] == [str(ada)]

@@ -1,0 +1,73 @@
+"""The page of who is signed in: a bar on top, four tabs below. Places them and nothing else.
+
+One `gr.Blocks` serves everybody, so nothing of anybody's may be in it when it is built: names,
+batches and tokens come with the first questions that the page asks.
+"""
+
+from collections.abc import Callable
+
+import gradio as gr
+
+from app.settings import Settings
+from pages import upscale
+from pages.account import place_account
+from pages.asking import EVENT, asking_visitor, script
+from pages.history import place_history
+from pages.policy import Texts, place_policies
+from tasks.service import Service
+
+TABS = {"upscale": "Upscale", "history": "History", "account": "Account", "policies": "Policies"}
+"""What `/?tab=` may name, and what people read."""
+
+
+def build_ui(
+    service: Service, settings: Settings, site: Texts, api: Callable[[], None]
+) -> gr.Blocks:
+    """The page. `api` is called inside and adds the named endpoints."""
+    with gr.Blocks(title="ImagesUpscaler", fill_width=True, analytics_enabled=False) as demo:
+        bar = gr.HTML(
+            None,
+            html_template=_BAR,
+            js_on_load=script("bar"),
+            apply_default_css=False,
+            elem_id="bar",
+            name="",
+        )
+        with gr.Tabs(elem_id="tabs") as tabs:
+            with _tab("upscale"):
+                table = upscale.place_upscale(service, settings)
+            with _tab("history"):
+                place_history(service)
+            with _tab("account"):
+                place_account(service)
+            with _tab("policies"):
+                place_policies(site)
+
+        def on_load(request: gr.Request) -> tuple[gr.HTML, gr.Tabs, gr.Radio, gr.HTML]:
+            name = asking_visitor(request).name
+            return gr.HTML(name=name), chosen_tab(request), *upscale.on_load(service)
+
+        demo.load(on_load, None, [bar, tabs, table.model, table.deed], **EVENT)
+        api()
+    return demo
+
+
+def chosen_tab(request: gr.Request) -> gr.Tabs:
+    """The tab that the page's address names."""
+    asked = request.query_params.get("tab")
+    return gr.Tabs(selected=asked if asked in TABS else "upscale")
+
+
+def _tab(key: str) -> gr.Tab:
+    tab = gr.Tab(TABS[key], id=key)
+    # So that reloading the page, or coming back to it, opens the same tab.
+    tab.select(None, js=f"() => history.replaceState(history.state, '', '/?tab={key}')", **EVENT)
+    return tab
+
+
+_BAR = """<header class="bar"><a class="mark" href="/">
+<svg viewBox="0 0 26 26" aria-hidden="true">
+<rect x="1.5" y="1.5" width="23" height="23" rx="5" fill="none" stroke="currentColor"
+ stroke-width="2"/><rect x="5.5" y="12.5" width="8" height="8" rx="2" class="grain"/></svg>
+<span>ImagesUpscaler</span></a><span class="who"></span>
+<form method="post" action="/logout"><button class="plain">Sign out</button></form></header>"""

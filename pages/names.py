@@ -1,0 +1,61 @@
+"""What files are called when they leave: on the page, in the API, in a download and in a ZIP.
+
+Knows what was ordered. A name is data: it becomes part of an address or a header only quoted.
+"""
+
+from typing import Protocol
+
+from db.files import Stored
+from db.work import Role
+from inference.options import Options
+from tasks import names
+
+
+class Ordered(Protocol):
+    """What of a job names its files: `db.views.JobView` and `db.orders.Order` have it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def scale(self) -> int | None: ...
+    @property
+    def target_width(self) -> int | None: ...
+    @property
+    def target_height(self) -> int | None: ...
+    @property
+    def target_long_side(self) -> int | None: ...
+
+
+def options(order: Ordered) -> Options:
+    """What was ordered, as far as it names the result."""
+    return Options(
+        model=order.model,
+        scale=order.scale,
+        width=order.target_width,
+        height=order.target_height,
+        long_side=order.target_long_side,
+    )
+
+
+def original(order: Ordered) -> str:
+    """What the picture is called that was handed in."""
+    return names.portable(order.name)
+
+
+def result(order: Ordered, ending: str) -> str:
+    """What the result is called: `photo_4x_realesrgan-x4plus.png`, never longer than 255 bytes."""
+    stem = order.name.rpartition(".")[0] or order.name
+    return names.fitting(names.portable(stem), f"{options(order).suffix}.{ending}")
+
+
+def download(file: Stored) -> str:
+    """What a stored file is called when it is downloaded."""
+    if file.order is None:
+        return f"{file.role}.{file.format}"
+    if file.role is Role.RESULT:
+        return result(file.order, file.format)
+    if file.role is Role.ORIGINAL:
+        return original(file.order)
+    return names.fitting(original(file.order), f"_{file.role}.{file.format}")

@@ -1,0 +1,85 @@
+"""The live figures of the proof page, in words and as JSON.
+
+Knows what a figure means. Knows nothing of where it comes from.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from db import hours
+from db.work import Cause
+
+_CAUSES = {
+    Cause.EXPIRED: "because their time was over",
+    Cause.USER: "because their owner pressed Delete now",
+    Cause.ACCOUNT: "with their owner's account",
+    Cause.HOLD_END: "when a hold ended",
+    Cause.ORPHAN: "because no record explained them",
+    Cause.CHILD: "because a child had uploaded them",
+}
+
+
+class Figures(Protocol):
+    """What `db.proof.figures` tells."""
+
+    @property
+    def oldest_stored(self) -> timedelta | None: ...
+    @property
+    def live_files(self) -> int: ...
+    @property
+    def last_sweep(self) -> datetime | None: ...
+    @property
+    def last_sweep_failed(self) -> bool: ...
+    @property
+    def deleted(self) -> Mapping[str, int]: ...
+    @property
+    def open_holds(self) -> int: ...
+    @property
+    def now(self) -> datetime: ...
+
+
+def live(figures: Figures) -> dict[str, Any]:
+    """For programs. Times are ISO 8601 in UTC, ages in seconds."""
+    oldest = figures.oldest_stored
+    return {
+        "now": _time(figures.now),
+        "unreadable_after_hours": hours.KEPT.total_seconds() / 3600,
+        "gone_after_hours": hours.GONE.total_seconds() / 3600,
+        "oldest_stored_seconds": None if oldest is None else round(oldest.total_seconds()),
+        "live_files": figures.live_files,
+        "last_sweep": figures.last_sweep and _time(figures.last_sweep),
+        "last_sweep_failed": figures.last_sweep_failed,
+        "deleted": {cause.value: figures.deleted.get(cause, 0) for cause in Cause},
+        "open_holds": figures.open_holds,
+    }
+
+
+def deletions(figures: Figures) -> list[tuple[int, str]]:
+    """How many files were deleted, and why, the most frequent reason first; each reason appears."""
+    counted = [(figures.deleted.get(cause, 0), words) for cause, words in _CAUSES.items()]
+    return sorted(counted, key=lambda entry: -entry[0])
+
+
+def share_of_line(age: timedelta) -> float:
+    """Where on the line from upload to gone an age lies, in percent; never beyond its ends."""
+    return round(100 * min(1.0, max(0.0, age / hours.GONE)), 2)
+
+
+def duration(length: timedelta) -> str:
+    """`47 h 58 min`, `58 min`, `less than a minute`."""
+    minutes = int(length.total_seconds()) // 60
+    if minutes < 1:
+        return "less than a minute"
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def utc(moment: datetime) -> str:
+    """`17 March 2026, 09:05 UTC`"""
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

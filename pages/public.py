@@ -1,0 +1,165 @@
+"""Pages that need neither Gradio nor JavaScript: landing, policies, API, proof, sign-in, problems.
+
+Each is a whole HTML document with no script, style or request but for `/ui/` of this host. Knows
+settings and texts. Knows nothing of requests, sessions and rows: what a page shows beyond its own
+text is handed in, and escaped.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from app.settings import Provider, Settings
+from db import hours
+from pages import cookies, proof, texts
+from pages.proof import Figures
+
+PRODUCT = "ImagesUpscaler"
+
+
+def problem_page(message: str, hint: str = "") -> str:
+    """What somebody who navigates is told instead of the page: a sentence, and what to do."""
+    return _page("problem.html", message=message, hint=hint)
+
+
+class Site:
+    """The pages of one service."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.policy_version = texts.policy_version()
+        """What an acknowledgement names: date and hash of the policy, the same for every operator
+        and unchanged by numbers that are filled in. At most 64 characters."""
+
+    def landing(self, framed: bool = False) -> str:
+        """What a signed-out visitor sees at `/`. `framed`: inside another site's frame, where no
+        browser keeps our cookie, so signing in happens in a tab of its own."""
+        return self._page("landing.html", framed=framed)
+
+    def privacy(self) -> str:
+        return self._text_page(
+            "Privacy Policy",
+            "What is collected, why, how long it is kept and what rights you have.",
+            self._text("privacy", the_line=self._line()),
+        )
+
+    def cookies(self) -> str:
+        return self._text_page(
+            "Cookie Policy", "Every cookie that is set, and what it is for.", self._cookies()
+        )
+
+    def terms(self) -> str:
+        return self._text_page(
+            "Terms of Use", "The rules for using the service.", self._text("terms")
+        )
+
+    def api(self) -> str:
+        return self._text_page(
+            "API", "How a program upscales pictures, with examples.", self._text("api")
+        )
+
+    def privacy_html(self) -> str:
+        """The policy alone, for a page that has its own frame; so too the next two."""
+        return str(self._text("privacy", the_line=Markup("")))
+
+    def cookies_html(self) -> str:
+        return str(self._cookies())
+
+    def terms_html(self) -> str:
+        return str(self._text("terms"))
+
+    def proof(self, figures: Figures) -> str:
+        """The proof page with the service's live figures."""
+        age = figures.oldest_stored
+        return self._page(
+            "proof.html",
+            figures=figures,
+            oldest=None if age is None else proof.duration(age),
+            oldest_share=None if age is None else proof.share_of_line(age),
+            kept_share=proof.share_of_line(hours.KEPT),
+            deletions=proof.deletions(figures),
+            swept=figures.last_sweep and proof.utc(figures.last_sweep),
+            swept_ago=figures.last_sweep and proof.duration(figures.now - figures.last_sweep),
+            looked=proof.utc(figures.now),
+            policy_version=self.policy_version,
+        )
+
+    def proof_json(self, figures: Figures) -> dict[str, Any]:
+        """The same for programs: `{version, date, clauses, live}`, both of the policy."""
+        return {
+            "version": self.policy_version,
+            "date": texts.policy_date().isoformat(),
+            "clauses": [],
+            "live": proof.live(figures),
+        }
+
+    def sign_in(
+        self,
+        providers: Iterable[Provider],
+        local: Literal["press", "passphrase"] | None,
+        problem: str | None = None,
+        next: str | None = None,
+    ) -> str:
+        """Who can vouch for the visitor. `local`: the owner signs in by a press, or by a field
+        `passphrase`, of a form to `/login/local`. `next` is passed on, as a query or a field."""
+        return self._page(
+            "sign_in.html", providers=list(providers), local=local, problem=problem, next=next
+        )
+
+    def welcome(self, name: str, problem: str | None = None) -> str:
+        """What is asked at the first sign-in, and whenever the policy has changed: a form to
+        `/welcome` with the fields `terms` and `age`, each `yes` when ticked."""
+        return self._page(
+            "welcome.html", name=name, problem=problem, policy_version=self.policy_version
+        )
+
+    def signed_out(self) -> str:
+        return self._page("signed_out.html")
+
+    def _text_page(self, title: str, description: str, text: Markup) -> str:
+        return self._page("text.html", title=title, description=description, text=text)
+
+    def _text(self, name: str, **more: Markup) -> Markup:
+        return texts.render(name, texts.values(self._settings) | more)
+
+    def _cookies(self) -> Markup:
+        https = self._settings.is_https
+        table = _render("_cookies.html", register=cookies.REGISTER, https=https)
+        return self._text("cookies", cookie_table=table)
+
+    def _line(self) -> Markup:
+        return _render("_line.html", **texts.values(self._settings))
+
+    def _page(self, template: str, **context: object) -> str:
+        # The footer's notice is the last section of the policy, in the same words.
+        _, _, notice = self.privacy_html().rpartition("</h2>")
+        return _page(
+            template,
+            **texts.values(self._settings),
+            cookie_notice=Markup(notice),  # noqa: S704
+            **context,
+        )
+
+
+def _page(template: str, **context: object) -> str:
+    # Plain, as whoever adds to markup would have what is added escaped.
+    return str(_render(template, product=PRODUCT, **context))
+
+
+def _render(template: str, **context: object) -> Markup:
+    return Markup(_templates().get_template(template).render(context))  # noqa: S704
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,0 +1,40 @@
+// A card of the light table: one picture, whether it waits here, is sent, or is being worked on.
+
+import { make, offer, set, write } from "./dom.js";
+
+export class Card {
+  constructor(name) {
+    this.name = name;
+    this.picture = make("div.pic");
+    this.size = make("span.size", {}, make("span"), make("i", { "aria-hidden": "true" }, "→"), make("em"));
+    this.bar = make("progress", { max: 1, "aria-label": `Progress of ${name}` });
+    this.note = make("span.note");
+    this.acts = make("div.acts");
+    const title = make("b", { title: name }, name);
+    const body = make("div.body", {}, title, this.size, this.bar, this.note);
+    this.element = make("li.card", {}, this.picture, body, this.acts);
+  }
+
+  /** `from` and `to` are sizes in words; `share` from 0 to 1 shows the line, null hides it. */
+  show({ state, thumb, from, to, share = null, note, actions }) {
+    set(this.element, { class: `card ${state}` });
+    this.#picture(thumb);
+    const [before, , after] = this.size.children;
+    this.size.hidden = !from;
+    write(before, from ?? "");
+    write(after, to ?? "");
+    this.size.children[1].hidden = after.hidden = !to;
+    this.bar.hidden = share === null;
+    if (share !== null) this.bar.value = share;
+    write(this.note, note);
+    offer(this.acts, actions.map((each) => ({ name: this.name, ...each })));
+  }
+
+  #picture(address) {
+    const shown = this.picture.firstElementChild;
+    if (!address) shown?.remove();
+    else if (shown?.getAttribute("src") !== address) {
+      this.picture.replaceChildren(make("img", { src: address, alt: "", decoding: "async" }));
+    }
+  }
+}

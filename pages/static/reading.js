@@ -1,0 +1,51 @@
+// Looking at a picture without sending it: what it is, how large, and a small copy to show.
+
+import { kindOf } from "./words.js";
+
+const EDGE = 192;
+
+/** `{kind, bytes, width, height, broken}`: as `words.refusal` wants it. Sizes as the picture is
+ * seen, its orientation applied; null where it cannot be read. Never throws. */
+export async function look(file, limits) {
+  const facts = { kind: null, bytes: file.size, width: null, height: null, broken: false, thumb: null };
+  try {
+    facts.kind = kindOf(new Uint8Array(await file.slice(0, 12).arrayBuffer()));
+  } catch {
+    return facts; // a folder, or a file that is gone meanwhile
+  }
+  if (!facts.kind || facts.bytes > limits.bytes) return facts;
+  const address = URL.createObjectURL(file);
+  try {
+    const picture = new Image();
+    picture.src = address;
+    await loaded(picture);
+    facts.width = picture.naturalWidth;
+    facts.height = picture.naturalHeight;
+    // Drawing decodes all of it; a picture that is refused anyway is not worth the memory.
+    if (facts.width * facts.height <= limits.input_pixels) facts.thumb = await small(picture);
+  } catch {
+    facts.broken = true;
+  } finally {
+    URL.revokeObjectURL(address);
+  }
+  return facts;
+}
+
+// Not `picture.decode()`: that would decode pictures of any size.
+const loaded = (picture) =>
+  new Promise((resolve, reject) => {
+    picture.onload = resolve;
+    picture.onerror = reject;
+  });
+
+async function small(picture) {
+  const { naturalWidth: width, naturalHeight: height } = picture;
+  const side = Math.min(width, height);
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = Math.min(EDGE, side);
+  const pen = canvas.getContext("2d");
+  pen.imageSmoothingQuality = "high";
+  pen.drawImage(picture, (width - side) / 2, (height - side) / 2, side, side, 0, 0, canvas.width, canvas.height);
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+  return blob && URL.createObjectURL(blob);
+}

@@ -1,0 +1,185 @@
+// What is said about sizes, times and states, and what is refused before anything is sent. Pure:
+// no document, no network, no clock.
+
+const ORDINALS = ["", "", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
+const DAY = 86_400;
+
+export const LIFE_HOURS = 72;
+/** Of a file's whole life, the part in which it can be read. */
+export const READABLE_HOURS = 48;
+
+export const size = (width, height) => `${width} × ${height}`;
+
+export const pictures = (count) => (count === 1 ? "1 picture" : `${count} pictures`);
+
+/** `24`, `24.2`, `0.3`, as the server says it. */
+export const megapixels = (pixels) => (pixels / 1e6).toFixed(1).replace(/\.0$/, "");
+
+export function weight(bytes) {
+  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
+  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`;
+  return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+}
+
+/** `11 s`, `1 min 31 s`, `47 h 58 min`. */
+export function span(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return [`${Math.floor(whole / 60)} min`, whole % 60 ? `${whole % 60} s` : ""].join(" ").trim();
+  const minutes = Math.floor(whole / 60);
+  return [`${Math.floor(minutes / 60)} h`, minutes % 60 ? `${minutes % 60} min` : ""].join(" ").trim();
+}
+
+/** As `span`, without seconds from a minute on: for what lies far ahead. */
+export const roughly = (seconds) => (seconds < 60 ? "less than a minute" : span(Math.floor(seconds / 60) * 60));
+
+/** `today 14:02`, `yesterday 14:02`, `22 November 14:02`, in the zone of whoever looks. */
+export function when(iso, now, zone = undefined) {
+  const date = new Date(iso);
+  const day = (moment) => moment.toLocaleDateString("en-CA", { timeZone: zone });
+  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone });
+  if (day(date) === day(now)) return `today ${time}`;
+  if (day(date) === day(new Date(now - DAY * 1000))) return `yesterday ${time}`;
+  return `${dayOf(iso, now, zone)} ${time}`;
+}
+
+/** `22 November`, with the year where it is another one. */
+export function dayOf(iso, now, zone = undefined) {
+  const date = new Date(iso);
+  const year = (moment) => moment.toLocaleDateString("en-GB", { year: "numeric", timeZone: zone });
+  return date.toLocaleDateString("en-GB", {
+    day: "numeric",
+    month: "long",
+    year: year(date) === year(now) ? undefined : "numeric",
+    timeZone: zone,
+  });
+}
+
+export function place(position) {
+  if (position === 1) return "next";
+  if (!position) return "waiting";
+  return ORDINALS[position] ? `${ORDINALS[position]} in the queue` : `number ${position} in the queue`;
+}
+
+export const isOpen = (state) => state === "queued" || state === "running";
+
+/** Whether anything of a job can still be read. */
+export const isReadable = (job) => Object.values(job.files).some(Boolean);
+
+export function readable(expiresAt, now) {
+  const left = (new Date(expiresAt) - now) / 1000;
+  return left > 0 ? `readable for ${roughly(left)}` : "no longer readable";
+}
+
+/** How much of its life of 72 hours a batch has behind it, from 0 to 1. */
+export function age(expiresAt, now) {
+  const begun = new Date(expiresAt) - READABLE_HOURS * 3600e3;
+  return Math.min(1, Math.max(0, (now - begun) / (LIFE_HOURS * 3600e3)));
+}
+
+/** Of a running job, from 0 to 1. */
+export const share = (job) => (job.progress.total ? job.progress.done / job.progress.total : 0);
+
+/** The one sentence about a job. `now` is the server's time; so is a running job's `ends_at`, in
+ * milliseconds, or null. */
+export function note(job, expiresAt, now) {
+  switch (job.state) {
+    case "queued":
+      return place(job.position);
+    case "running": {
+      if (job.canceling) return "stopping";
+      if (!job.progress.done) return "starting";
+      const done = `${Math.floor(share(job) * 100)} %`;
+      return job.ends_at ? `${done} · ${span(Math.max(1, (job.ends_at - now) / 1000))} left` : done;
+    }
+    case "succeeded": {
+      const took = (new Date(job.finished_at) - new Date(job.started_at)) / 1000;
+      const left = isReadable(job) ? readable(expiresAt, now) : "deleted";
+      return `done in ${span(Math.max(1, took))} · ${left}`;
+    }
+    case "failed":
+      return `${job.error.message} ${job.error.hint}`.trim();
+    default:
+      return "canceled";
+  }
+}
+
+/** What came of a batch: `done`, `2 done, 1 failed`, `1 of 3 done`. */
+export function outcome(batch) {
+  const count = (...states) => batch.jobs.filter((job) => states.includes(job.state)).length;
+  const all = batch.jobs.length;
+  const open = count("queued", "running");
+  if (open === all) return count("running") ? "running" : "waiting";
+  if (open) return `${count("succeeded")} of ${all} done`;
+  if (count("succeeded") === all) return "done";
+  return ["succeeded", "failed", "canceled"]
+    .filter((state) => count(state))
+    .map((state) => `${count(state) === all ? "" : count(state) + " "}${state === "succeeded" ? "done" : state}`)
+    .join(", ");
+}
+
+/** `4×`, `3840 px wide`: what was asked for. */
+export function goal(options) {
+  if (options.long_side) return `${options.long_side} px long side`;
+  if (options.width && options.height) return `within ${size(options.width, options.height)}`;
+  if (options.width) return `${options.width} px wide`;
+  if (options.height) return `${options.height} px high`;
+  return `${options.scale}×`;
+}
+
+export const FORMATS = { png: "PNG", jpg: "JPEG", webp: "WebP" };
+
+/** What a file is by its first bytes, whatever it is called; null for anything else. */
+export function kindOf(bytes) {
+  const text = String.fromCharCode(...bytes.slice(0, 12));
+  if (text.startsWith("\x89PNG\r\n\x1a\n")) return "png";
+  if (text.startsWith("\xff\xd8\xff")) return "jpg";
+  if (text.startsWith("RIFF") && text.slice(8) === "WEBP") return "webp";
+  return null;
+}
+
+/** Why the server would refuse this picture, in one sentence; null when it would not.
+ * `facts`: `{kind, bytes, width, height}`, sizes null while they are not known. */
+export function refusal(facts, order, limits) {
+  if (!facts.kind) return "This is not a PNG, JPEG or WebP picture.";
+  if (facts.bytes > limits.bytes) {
+    const most = Number((limits.bytes / 1e6).toFixed(1));
+    return `${(facts.bytes / 1e6).toFixed(1)} MB; ${most} MB is the most that is accepted here.`;
+  }
+  if (facts.broken) return "This picture cannot be read; the file may be damaged.";
+  if (!facts.width) return null;
+  const pixels = facts.width * facts.height;
+  if (pixels > limits.input_pixels) {
+    return `${megapixels(pixels)} megapixels; ${megapixels(limits.input_pixels)} is the most that is accepted here.`;
+  }
+  const { width, height } = enlarged(facts, order.scale);
+  if (width * height > limits.output_pixels) {
+    return (
+      `The result would be ${size(width, height)}, ${megapixels(width * height)} megapixels; ` +
+      `${megapixels(limits.output_pixels)} is the most that is made here. Choose a smaller scale.`
+    );
+  }
+  const kind = order.format === "same" ? facts.kind : order.format;
+  const longest = limits.longest_side[kind];
+  if (longest && Math.max(width, height) > longest) {
+    return (
+      `The result would be ${size(width, height)}; ${FORMATS[kind]} ends at ${longest} a side. ` +
+      "Choose PNG or a smaller scale."
+    );
+  }
+  return null;
+}
+
+export const enlarged = ({ width, height }, scale) => ({ width: width * scale, height: height * scale });
+
+/** The largest level of a preview that fits into one tile of 512 pixels or less. */
+export function thumbnail(preview, { width, height }, most = 8) {
+  if (!preview || !width || !height) return null;
+  const levels = Math.ceil(Math.log2(Math.max(width, height, 1))) + 1;
+  return `${preview}/tiles/${Math.min(levels - 1, most)}/0_0`;
+}
+
+/** 128 random bits. `crypto.randomUUID` is missing where the page came over plain HTTP. */
+export function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -37,8 +37,8 @@ def protect(app: FastAPI, web: Web) -> None:
     app.add_middleware(Gate, identify=identify, own=own, inbox=web.service.folders.inbox)
     # Lets in no other origin. That it is there at all switches off Gradio's own, which lets in all.
     app.add_middleware(CORSMiddleware, allow_origins=[settings.origin])
-    app.add_middleware(RequestLog)
     app.add_middleware(OwnHostOnly, own=own)
+    app.add_middleware(RequestLog)
     app.add_middleware(SecurityHeaders, settings=settings)
 
 

@@ -3,13 +3,14 @@
 Also the same without a gate, to show that what the gate refuses would have worked.
 """
 
+import asyncio
 import os
 import secrets
 import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ from pages.public import Site
 from pages.visitor import KEY, visitor_of
 from tasks.service import Service, prepare
 
-TERMS = "the landing page"
+LANDING = "the landing page"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class House:
     settings: Settings
     service: Service
     site: Site
+    demo: Any
+    """The `gr.Blocks` behind it."""
     released: threading.Event
     """Ends what `/wait` waits for."""
 
@@ -102,27 +105,33 @@ def house(folder: Path, *, gated: bool = True) -> Iterator[House]:
         released = threading.Event()
         with Service.open(settings) as service:
             web = Web(settings, service, Site(settings))
-            app = _app(web, released)
+            app, demo = asyncio.run(_in_a_loop(_app, web, released, gated))
             if gated:
                 protect(app, web)
             with _served(app, listener):
-                yield House(settings.origin, settings, service, web.site, released)
+                yield House(settings.origin, settings, service, web.site, demo, released)
 
 
 def mounted(*, run_history: bool = False) -> FastAPI:
     """An app with the tiny Gradio app at its root, and nothing in front."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    _mount(app, threading.Event(), None, run_history)
+    asyncio.run(_in_a_loop(_mount, app, threading.Event(), None, run_history))
     return app
 
 
-def _app(web: Web, released: threading.Event) -> FastAPI:
+async def _in_a_loop(make: Callable[..., Any], *given: Any) -> Any:
+    """Where none runs, Gradio makes an event loop of its own and leaves it open."""
+    return make(*given)
+
+
+def pages(web: Web) -> FastAPI:
+    """Some of our routes, without Gradio and without a gate."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     problems.handle(app)
 
     @app.get("/landing")
     async def landing() -> Response:
-        return HTMLResponse(TERMS)
+        return HTMLResponse(LANDING)
 
     @app.get("/privacy")
     async def privacy(request: Request) -> Response:
@@ -131,6 +140,10 @@ def _app(web: Web, released: threading.Event) -> FastAPI:
     @app.get("/terms")
     async def breaks() -> Response:
         raise RuntimeError("with a person's words in it")
+
+    @app.get("/api")
+    async def told(request: Request) -> Response:
+        return JSONResponse({"url": str(request.url), "headers": dict(request.headers)})
 
     @app.get("/welcome")
     async def welcome() -> Response:
@@ -163,17 +176,22 @@ def _app(web: Web, released: threading.Event) -> FastAPI:
         assert path.startswith(f"{web.service.folders.inbox}/{visitor_of(request.scope).user_id}/")
         return FileResponse(path)
 
+    return app
+
+
+def _app(web: Web, released: threading.Event, gated: bool) -> tuple[FastAPI, Any]:
+    app = pages(web)
+
     def username(request: Request) -> str | None:
         visitor = request.scope.get("state", {}).get(KEY)
         return gradio_username(visitor) if visitor else None
 
-    _mount(app, released, username)
-    return app
+    return app, _mount(app, released, username if gated else None)
 
 
 def _mount(
     app: FastAPI, released: threading.Event, username: Any, run_history: bool = False
-) -> None:
+) -> Any:
     import gradio as gr
 
     def content(path: str | None) -> str:
@@ -231,6 +249,7 @@ def _mount(
         show_error=username is None,
     )
     demo.has_launched = username is not None
+    return demo
 
 
 @contextmanager
@@ -279,3 +298,9 @@ def _served(app: FastAPI, listener: socket.socket) -> Iterator[None]:
         server.should_exit = True
         thread.join(20)
         assert not thread.is_alive()
+
+
+def function_index(here: House, name: str) -> int:
+    """Gradio's number of a named endpoint."""
+    demo = here.demo
+    return next(number for number, function in demo.fns.items() if function.api_name == name)

@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from app import (
+    archive,
     downloads,
     health,
     live,
@@ -43,7 +44,7 @@ def create_app(settings: Settings, service: Service) -> FastAPI:
     problems.handle(app)
     app.mount("/ui", StaticFiles(directory=STATIC))
     # Tiles before downloads, whose addresses end with any name.
-    for part in (public_routes, login, uploads, tiles, downloads, live, health):
+    for part in (public_routes, login, uploads, tiles, downloads, archive, live, health):
         app.include_router(part.routes(web))
     app.add_api_route(LANDING, partial(_landing, web), response_class=HTMLResponse)
     _mount_gradio(app, web)

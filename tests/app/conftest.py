@@ -1,5 +1,6 @@
 """The whole web app in this process, over a service in a temporary folder."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
@@ -29,7 +30,11 @@ def app(settings: Settings, service: Service, monkeypatch: pytest.MonkeyPatch) -
     server.prepare_gradio(settings)
     from app.main import create_app
 
-    return create_app(settings, service)
+    async def made() -> FastAPI:
+        """Where no loop runs, Gradio makes one of its own and leaves it open."""
+        return create_app(settings, service)
+
+    return asyncio.run(made())
 
 
 @pytest.fixture

@@ -355,6 +355,7 @@ def test_gradios_address_gives_nothing_else(site: Site) -> None:
         (own,) = client.post("/gradio_api/upload", files={"files": ("cat.png", b"meow")}).json()
         folder = Path(own).parent
         (folder / "link").symlink_to("/etc/passwd")
+        (site.service.folders.inbox / "flat").write_bytes(b"of somebody")
         data = site.data
         address = result(site)
         for path in [
@@ -364,6 +365,7 @@ def test_gradios_address_gives_nothing_else(site: Site) -> None:
             f"{data}/keys.db",
             f"{data}/inbox/{site.ada}/../../app.db",
             f"{folder}/../{folder.name}/cat.png",
+            f"{folder.parent}/../flat",
             f"{folder}/./cat.png",
             f"{folder}//cat.png",
             f"{folder}/..",

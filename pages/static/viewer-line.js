@@ -6,7 +6,7 @@
 import { make } from "./viewer-window.js";
 
 export class Line {
-  /** Puts a slider into `stage`. Its listeners go with `signal`; `onWheel` gets what turns on it. */
+  /** Put a slider into `stage`. Its listeners go with `signal`; `onWheel` hears its wheel. */
   constructor(stage, label, signal, onWheel) {
     this._stage = stage;
     this._knob = make("div", {
@@ -60,7 +60,8 @@ export class Line {
       const own = (event) => event.pointerId === down.pointerId && hear(event);
       handle.addEventListener(type, own, { signal: taken.signal });
     };
-    listen("pointermove", ({ clientX }) => this._set(start + (100 * (clientX - down.clientX)) / width));
+    const shareOf = (distance) => (100 * distance) / width;
+    listen("pointermove", (move) => this._set(start + shareOf(move.clientX - down.clientX)));
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) {
       listen(end, () => taken.abort());
     }

@@ -15,6 +15,7 @@ export function make(tag, attributes, ...children) {
  * The parts, in a `dialog` that is not yet in the page. `hosts` (`before` above `after`) hold the
  * pictures, `labels` their names, `board` what shines through them; `message` lies over all until
  * the dialog's `data-state` is `open`. `tools` are buttons that can't be pressed yet; `closer` can.
+ * `link` is the download, or null.
  */
 export function buildWindow({ name, download, hasBefore }) {
   const layer = (which) => make("div", { class: `iu-compare-layer iu-compare-${which}` });
@@ -46,8 +47,8 @@ export function buildWindow({ name, download, hasBefore }) {
   });
   const title = make("p", { class: "iu-compare-name", title: name }, name);
   const bar = make("div", { class: "iu-compare-bar" }, title, percent, ...Object.values(tools));
-  if (download) bar.append(downloadLink(download));
-  bar.append(closer);
+  const link = download ? downloadLink(download) : null;
+  bar.append(...(link ? [link] : []), closer);
 
   const purpose = hasBefore ? "Before and after" : "Result";
   const dialog = make(
@@ -55,7 +56,7 @@ export function buildWindow({ name, download, hasBefore }) {
     { class: "iu-compare", "aria-label": `${purpose}: ${name}`, "data-state": "opening" },
     ...[stage, bar],
   );
-  return { dialog, stage, hosts, labels, board, message, tools, closer, percent };
+  return { dialog, stage, hosts, labels, board, message, tools, link, closer, percent };
 }
 
 function downloadLink(href) {

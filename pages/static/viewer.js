@@ -129,12 +129,13 @@ class Viewer {
   /** Say in one sentence why there are no pictures, in their place. */
   _say(error) {
     if (this._gone.signal.aborted) return;
-    const { closer, dialog, message, tools } = this._parts;
+    const { closer, dialog, link, message, tools } = this._parts;
     this._layers?.destroy();
     this._layers = null;
     for (const tool of Object.values(tools)) tool.disabled = true;
     dialog.dataset.state = "refused";
     message.textContent = sentenceOf(error);
+    if (error.status === 410 && link) link.hidden = true; // the result went at the same time
     closer.focus();
   }
 

@@ -548,6 +548,7 @@ def test_says_in_a_sentence_why_there_is_no_picture(
     page.evaluate("compare({before: '/files/photo-before', after: '/files/photo'})")
     assert page.get_by_role("status").inner_text() == sentence
     assert page.get_by_role("button", name="1:1").is_disabled()
+    assert page.get_by_role("link", name="Download").is_visible() == (status != 410)
     shots(page, f"viewer-{status}")
     page.keyboard.press("1")  # there is nothing to zoom
     page.keyboard.press("Enter")  # Close has the focus

@@ -14,14 +14,12 @@ from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from app import (
-    archive,
     downloads,
     health,
     live,
     login,
     problems,
     public_routes,
-    tiles,
     uploads,
 )
 from app.gate import LANDING
@@ -43,8 +41,7 @@ def create_app(settings: Settings, service: Service) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     problems.handle(app)
     app.mount("/ui", StaticFiles(directory=STATIC))
-    # Tiles before downloads, whose addresses end with any name.
-    for part in (public_routes, login, uploads, tiles, downloads, archive, live, health):
+    for part in (public_routes, login, uploads, downloads, live, health):
         app.include_router(part.routes(web))
     app.add_api_route(LANDING, partial(_landing, web), response_class=HTMLResponse)
     _mount_gradio(app, web)
@@ -72,6 +69,8 @@ def _mount_gradio(app: FastAPI, web: Web) -> None:
         css=theme.CSS,
         head=theme.HEAD,
         allowed_paths=[],
+        # Told to clients, which then say so before they send anything.
+        max_file_size=round(web.settings.max_file_megabytes * 1e6),
         footer_links=[],
         run_history=False,
         ssr_mode=False,

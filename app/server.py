@@ -14,8 +14,11 @@ from db.clock import Readers
 from tasks.service import Service, folders_of
 
 _GRACE = 5  # seconds for answers under way; a page's event stream would never end by itself
-_QUIET = {
+QUIET = {
     "GRADIO_ANALYTICS_ENABLED": "False",
+    # Its own statistics: summed up with pandas after every call, over all calls so far.
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000",
+    "GRADIO_ANALYTICS_MAX_EVENTS": "1",
     "GRADIO_SHARE": "False",
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -28,7 +31,7 @@ def prepare_gradio(settings: Settings) -> None:
     Its folder is the inbox: it takes no path but below its folder, and whatever it may write there
     is swept with the uploads.
     """
-    os.environ.update(_QUIET, GRADIO_TEMP_DIR=str(folders_of(settings).inbox))
+    os.environ.update(QUIET, GRADIO_TEMP_DIR=str(folders_of(settings).inbox))
 
 
 def check_port(settings: Settings) -> None:

@@ -5,6 +5,7 @@ batches and tokens come with the first questions that the page asks.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import gradio as gr
 
@@ -24,7 +25,7 @@ def build_ui(
     service: Service, settings: Settings, site: Texts, api: Callable[[], None]
 ) -> gr.Blocks:
     """The page. `api` is called inside and adds the named endpoints."""
-    demo = gr.Blocks(title="ImagesUpscaler", fill_width=True, analytics_enabled=False)
+    demo = _Page(title="ImagesUpscaler", fill_width=True, analytics_enabled=False)
     with demo:
         bar = gr.HTML(
             None,
@@ -51,6 +52,15 @@ def build_ui(
         demo.load(on_load, None, [bar, tabs, table.model, table.deed], **EVENT)
         api()
     return demo
+
+
+class _Page(gr.Blocks):
+    def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
+        """Fill in the defaults of what a plain request leaves out.
+
+        Gradio would refuse it without a word, and print what it was given: names of files.
+        """
+        inputs += [getattr(each, "value", None) for each in block_fn.inputs[len(inputs) :]]
 
 
 def chosen_tab(request: gr.Request) -> gr.Tabs:

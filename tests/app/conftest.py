@@ -23,10 +23,8 @@ Browser = Callable[[UUID | None], TestClient]
 @pytest.fixture
 def app(settings: Settings, service: Service, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
     """As the web process makes it."""
-    for name in ("GRADIO_ANALYTICS_ENABLED", "GRADIO_SHARE", "GRADIO_TEMP_DIR"):
-        monkeypatch.setenv(name, "")  # to be as before, afterwards
-    for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
-        monkeypatch.setenv(name, "1")
+    for name in (*server.QUIET, "GRADIO_TEMP_DIR"):
+        monkeypatch.setenv(name, "1")  # to be as before, afterwards
     server.prepare_gradio(settings)
     from app.main import create_app
 

@@ -11,30 +11,25 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
-import gradio as gr
 import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import Page
-from starlette.staticfiles import StaticFiles
 
-from app import archive, cookies, downloads, live, problems, public_routes, tiles, uploads
-from app.identify import gradio_username
-from app.security import protect
+from app import cookies, server
 from app.settings import Settings
-from app.web import Web
 from db import acknowledgements, sessions, users, workers
 from inference.engine import Engine
+from inference.options import Options
 from inference.weights import ModelStore
-from pages import blocks, theme
 from pages.public import Site
-from pages.visitor import KEY
 from tasks.service import Service, prepare
+from tasks.submissions import Upload, submit_batch
 from tasks.upscaling import Upscaler
+from tests.tasks.pictures import FAST, picture
 
 STATIC = Path(__file__).parents[2] / "pages" / "static"
-ROUTES = (public_routes, uploads, downloads, archive, tiles, live)
 
 
 class Worker(threading.Thread):
@@ -78,10 +73,19 @@ class Serving:
     site: Site
     worker: Worker
 
+    def person(self, name: str) -> UUID:
+        return users.ensure_user(self.service.store, users.LOCAL, name, display_name=name)
+
+    def submit(self, person: str, name: str) -> None:
+        """A picture of this name, handed in by somebody."""
+        path = self.service.folders.inbox / uuid4().hex
+        path.write_bytes(picture())
+        submit_batch(self.service, self.person(person), [Upload(path, name)], Options(model=FAST))
+
     def sign_in(self, page: Page, name: str) -> UUID:
         """The page's browser is signed in as this person, who has agreed to the terms."""
         store = self.service.store
-        user_id = users.ensure_user(store, users.LOCAL, name)
+        user_id = self.person(name)
         acknowledgements.record(store, user_id, self.site.policy_version)
         secret = sessions.begin(store, user_id, sessions.Device())
         cookie = cookies.session_cookie(self.settings).name
@@ -99,58 +103,37 @@ def serving(folder: Path, models: Path) -> Iterator[Serving]:
         port = probe.getsockname()[1]
     settings = Settings(data_dir=folder / "data", device="cpu", port=port)
     prepare(settings)
+    server.prepare_gradio(settings)
     settings.models_dir.symlink_to(models)
     with Service.open(settings) as service:
         running = Serving(settings, service, Site(settings), Worker(service))
         running.worker.start()
         app = _outside_of_any_loop(running)
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none"))
-        thread = threading.Thread(target=server.run, daemon=True)
+        config = uvicorn.Config(
+            app, port=port, log_level="warning", ws="none", timeout_graceful_shutdown=2
+        )
+        web = uvicorn.Server(config)
+        thread = threading.Thread(target=web.run, daemon=True)
         thread.start()
-        while not server.started:
+        while not web.started:
             assert thread.is_alive(), "the server did not start"
             time.sleep(0.02)
         yield running
         running.worker.leave()
-        server.should_exit = True
-        server.force_exit = True  # a browser keeps its connections open
+        web.should_exit = True
         thread.join()
 
 
 def _outside_of_any_loop(serving: Serving) -> FastAPI:
     # In a thread of its own, because Playwright's loop counts as running in this one; and async,
     # because without a loop Gradio makes some and never closes them.
+    from app.main import create_app
+
+    async def make() -> FastAPI:
+        return create_app(serving.settings, serving.service)
+
     made: list[FastAPI] = []
-    thread = threading.Thread(target=lambda: made.append(asyncio.run(_app(serving))))
+    thread = threading.Thread(target=lambda: made.append(asyncio.run(make())))
     thread.start()
     thread.join()
     return made[0]
-
-
-async def _app(serving: Serving) -> FastAPI:
-    web = Web(serving.settings, serving.service, serving.site)
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    problems.handle(app)
-    app.mount("/ui", StaticFiles(directory=STATIC))
-    for part in ROUTES:
-        app.include_router(part.routes(web))
-    ui = blocks.build_ui(web.service, web.settings, web.site, lambda: None)
-    gr.mount_gradio_app(
-        app,
-        ui,
-        path="/",
-        auth_dependency=lambda request: gradio_username(request.scope["state"][KEY]),
-        app_kwargs={"openapi_url": None},
-        theme=theme.THEME,
-        css=theme.CSS,
-        head=theme.HEAD,
-        footer_links=[],
-        run_history=False,
-        ssr_mode=False,
-        mcp_server=False,
-        enable_monitoring=False,
-        show_error=False,
-    )
-    ui.has_launched = True
-    protect(app, web)
-    return app

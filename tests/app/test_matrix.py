@@ -209,13 +209,14 @@ def gives_away(client: httpx.Client, app: FastAPI, owned: Owned) -> list[str]:
     return caught
 
 
-def test_the_owner_is_answered(browser: Browser, ada: UUID, owned: Owned) -> None:
+def test_the_owner_is_answered(app: FastAPI, browser: Browser, ada: UUID, owned: Owned) -> None:
     """The same requests find everything when its owner makes them: the others can fail."""
     client = browser(ada)
     for file_id in owned.ids["file"]:
         assert client.get(f"/files/{file_id}").status_code == 200
     assert client.get(f"/batches/{owned.ids['batch'][0]}/download").status_code == 200
     assert owned.ids["batch"][0] in client.get("/live").text
+    assert len(gives_away(client, app, owned)) > 50
 
 
 def test_another_user_gets_nothing(app: FastAPI, browser: Browser, bob: UUID, owned: Owned) -> None:

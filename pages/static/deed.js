@@ -8,17 +8,24 @@ export function start({ element, props, watch }) {
   const root = element.firstElementChild;
   const about = make("p.about");
   const sum = make("p.sum", { role: "status" });
-  const press = make("button.press", { type: "button", onclick: () => bench.press() });
+  const press = make("button.press", { type: "button", onclick: deed });
   const choices = make("button.open", { type: "button", "aria-expanded": "false" });
   root.append(about, make("div.bottom", {}, make("div.line", {}, sum, choices), press));
   root.removeAttribute("aria-busy");
 
   // On a phone the rail is a bar at the bottom of the window, and this opens it.
-  choices.addEventListener("click", () => {
-    const rail = element.closest("#rail");
-    set(choices, { "aria-expanded": String(rail.classList.toggle("open")) });
+  choices.addEventListener("click", () => open(!element.closest("#rail").matches(".open")));
+
+  function open(wanted) {
+    element.closest("#rail").classList.toggle("open", wanted);
+    set(choices, { "aria-expanded": String(wanted) });
     show();
-  });
+  }
+
+  function deed() {
+    open(false);
+    bench.press();
+  }
 
   function show() {
     const { load, busy, order } = bench;

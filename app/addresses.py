@@ -1,4 +1,4 @@
-"""Addresses of machines: which are this machine's own, and the network that one is in.
+"""Addresses of machines, and the networks that they are in.
 
 Knows nothing of requests. A whole address goes in; what comes out may be kept.
 """
@@ -7,16 +7,6 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 _IPV4_PREFIX = 24
 _IPV6_PREFIX = 48
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host`, a name or an address without port and brackets, is always this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def network_of(address: str) -> str | None:

@@ -4,12 +4,12 @@ Says no more than yes or no, but to a caller on this machine or an admin.
 """
 
 from datetime import timedelta
-from ipaddress import ip_address
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
+from app.settings import is_loopback
 from app.web import Web
 from db import sweeps, workers
 from db.errors import StoreError
@@ -68,7 +68,4 @@ def _may_know(request: Request) -> bool:
     # Behind a proxy on this machine everybody comes from a loopback address.
     if {"forwarded", "x-forwarded-for"} & set(request.headers) or request.client is None:
         return False
-    try:
-        return ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(request.client.host)

@@ -15,8 +15,7 @@ import httpx2
 from authlib.integrations.starlette_client import StarletteOAuth2App
 from starlette.concurrency import run_in_threadpool
 
-from app.addresses import is_loopback
-from app.settings import Provider
+from app.settings import Provider, is_loopback
 
 SCOPE = "openid email profile"
 """Identifier, address and name: as little as an issuer can be asked for."""

@@ -40,7 +40,7 @@ class Provider(BaseModel):
     @classmethod
     def _is_safe(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
             raise ValueError("it must begin with https://")
         return value
 
@@ -142,7 +142,7 @@ class Settings(BaseSettings):
     def is_loopback(self) -> bool:
         """Whether only this machine reaches the service: it listens on a loopback address, and no
         public address says that something stands in front."""
-        return _is_loopback(self.host) and _is_loopback(urlsplit(self.origin).hostname or "")
+        return is_loopback(self.host) and is_loopback(urlsplit(self.origin).hostname or "")
 
     @property
     def providers(self) -> tuple[Provider, ...]:
@@ -234,7 +234,8 @@ def load_settings() -> Settings:
         raise InvalidSettings("The setting OIDC_PROVIDERS is not a JSON list.") from error
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or an address without port and brackets, is always this machine."""
     if host == "localhost":
         return True
     try:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from app.addresses import is_loopback
 from app.sessions import Place, Stopped
+from app.settings import is_loopback
 from app.web import Web
 
 _FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")

@@ -9,7 +9,6 @@ import secrets
 import socket
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import uvicorn
 from fastapi import FastAPI, Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
@@ -32,6 +30,7 @@ from db.users import ensure_user
 from pages.public import Site
 from pages.visitor import KEY, visitor_of
 from tasks.service import Service, prepare
+from tests.serving import served
 
 LANDING = "the landing page"
 
@@ -108,7 +107,7 @@ def house(folder: Path, *, gated: bool = True) -> Iterator[House]:
             app, demo = asyncio.run(_in_a_loop(_app, web, released, gated))
             if gated:
                 protect(app, web)
-            with _served(app, listener):
+            with served(app, listener):
                 yield House(settings.origin, settings, service, web.site, demo, released)
 
 
@@ -271,33 +270,6 @@ def _environment(folder: Path) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _served(app: FastAPI, listener: socket.socket) -> Iterator[None]:
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        ws="none",
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        deadline = time.monotonic() + 30
-        while not server.started:
-            assert thread.is_alive(), "the server ended at its start"
-            assert time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.01)
-        yield
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        assert not thread.is_alive()
 
 
 def function_index(here: House, name: str) -> int:

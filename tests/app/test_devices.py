@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import HTTPConnection
 
-from app.addresses import is_loopback, network_of
+from app.addresses import network_of
 from app.devices import browser_of, device_of, system_of
+from app.settings import is_loopback
 from db.people import BROWSERS, SYSTEMS
 from db.sessions import Device
 

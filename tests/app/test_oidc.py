@@ -22,9 +22,10 @@ from app.settings import Provider
 from db import sessions, users
 from db.migrate import migrate
 from tests.app.house import PLACES, House, house, provider
-from tests.app.liar import Liar, by_hand, challenge_of, query_of, served
+from tests.app.liar import Liar, by_hand, challenge_of, query_of
 from tests.app.test_login import ELSEWHERE
 from tests.db.places import Places
+from tests.serving import served
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,7 @@ class Serving:
         store = self.service.store
         user_id = self.person(name)
         acknowledgements.record(store, user_id, self.site.policy_version)
-        secret = sessions.begin(store, user_id, sessions.Device())
+        secret = sessions.begin(store, user_id, sessions.Device(browser="chrome", system="linux"))
         cookie = cookies.session_cookie(self.settings).name
         page.context.add_cookies(
             [{"name": cookie, "value": secret, "url": self.settings.origin, "httpOnly": True}]

@@ -320,6 +320,9 @@ def test_an_address_opens_its_tab(visit: Visit, tab: str) -> None:
 
 def test_a_token_is_made_shown_once_and_revoked(visit: Visit, shots: Shots) -> None:
     page = visit("?tab=account")
+    expect(page.get_by_role("listitem").filter(has_text="this one")).to_contain_text(
+        "Chrome on Linux"
+    )
     page.get_by_role("textbox", name="Name").fill("backup <b>script</b>")
     page.get_by_role("button", name="Make a token").click()
 

@@ -36,6 +36,19 @@ def test_the_command_line_answers_without_torch() -> None:
     assert "torch" not in imported_by("import app.__main__")
 
 
+def test_the_web_process_is_imported_without_torch() -> None:
+    loaded = imported_by("import app.server, app.main")
+
+    assert "gradio" in loaded
+    assert "torch" not in loaded
+
+
+def test_worker_and_scheduler_are_imported_without_any_web_library() -> None:
+    loaded = imported_by("import app.__main__, tasks.worker, tasks.scheduler, inference.engine")
+
+    assert loaded.isdisjoint({"gradio", "fastapi", "starlette", "authlib", "uvicorn"})
+
+
 def test_the_engine_is_imported_without_torchvision_and_without_any_web_library() -> None:
     loaded = imported_by("import inference.engine")
 

@@ -12,14 +12,13 @@ from pydantic import BaseModel, StringConstraints
 from db import sessions, tokens, users
 from pages.asking import Json, answers, part
 from pages.visitor import Visitor
-from tasks.names import clean
 from tasks.service import Service
 
 
 class NewToken(BaseModel):
     """What a token is to be called."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)] = ""
+    name: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
 class WhichToken(BaseModel):
@@ -71,8 +70,9 @@ def show(service: Service, visitor: Visitor) -> Json:
 
 def make(service: Service, visitor: Visitor, what: Json) -> Json:
     """`{secret}` of a new token, never to be seen again, and what `show` gives."""
-    name = NewToken.model_validate(what).name
-    _, secret = tokens.create(service.store, visitor.user_id, clean(name) if name else "A program")
+    # Printable: in one line, and in the direction in which it is read.
+    name = "".join(c for c in NewToken.model_validate(what).name if c.isprintable()).strip()
+    _, secret = tokens.create(service.store, visitor.user_id, name or "A program")
     return {"secret": secret, **show(service, visitor)}
 
 

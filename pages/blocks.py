@@ -49,7 +49,8 @@ def build_ui(
             name = asking_visitor(request).name
             return gr.HTML(name=name), chosen_tab(request), *upscale.on_load(service)
 
-        demo.load(on_load, None, [bar, tabs, table.model, table.deed], **EVENT)
+        opened = demo.load(on_load, None, [bar, tabs, table.model, table.deed], **EVENT)
+        opened.then(None, js=_OPENED, **EVENT)
         api()
     return demo
 
@@ -72,8 +73,16 @@ def chosen_tab(request: gr.Request) -> gr.Tabs:
 def _tab(key: str) -> gr.Tab:
     tab = gr.Tab(TABS[key], id=key)
     # So that reloading the page, or coming back to it, opens the same tab.
-    tab.select(None, js=f"() => history.replaceState(history.state, '', '/?tab={key}')", **EVENT)
+    tab.select(None, js=_CHOSEN.replace("TAB", key), **EVENT)
     return tab
+
+
+# The first tab says that it is chosen before the page has asked which one its address names: the
+# address must still be there then.
+_OPENED = "() => { document.body.dataset.opened = ''; }"
+_CHOSEN = """() => {
+  if ("opened" in document.body.dataset) history.replaceState(history.state, "", "/?tab=TAB");
+}"""
 
 
 _BAR = """<header class="bar"><a class="mark" href="/">

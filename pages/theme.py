@@ -35,9 +35,9 @@ _GREY = Color(
     c950="#0d0d0c",
 )
 
-HEAD = """<link rel="stylesheet" href="/ui/tokens.css">
-<link rel="stylesheet" href="/ui/app.css">
-"""
+_SHEETS = ("tokens", "app", "table", "rail", "history", "account", "small")
+
+HEAD = "".join(f'<link rel="stylesheet" href="/ui/{sheet}.css">' for sheet in _SHEETS)
 """For the mount's `head`: our own style sheets, from our own address."""
 
 CSS = ""

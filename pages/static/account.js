@@ -116,9 +116,21 @@ class Account {
   }
 }
 
+const NAMES = {
+  chrome: "Chrome",
+  edge: "Edge",
+  firefox: "Firefox",
+  safari: "Safari",
+  android: "Android",
+  ios: "iOS",
+  linux: "Linux",
+  macos: "macOS",
+  windows: "Windows",
+};
+
 function sessionRow(session, now) {
-  const known = [session.browser, session.system].filter((word) => word && word !== "other");
-  const where = known.length ? known.join(" on ") : "Another browser";
+  const known = [session.browser, session.system].map((word) => NAMES[word]).filter(Boolean);
+  const where = known.join(" on ") || (session.here ? "This browser" : "Another browser");
   const facts = make("span.facts", {}, "since ", moment(when(session.created_at, now), session.created_at));
   if (!session.here) facts.append(" · last seen ", moment(when(session.last_seen_at, now), session.last_seen_at));
   return make("li", {}, make("div.what", {}, make("b", {}, where), facts), session.here ? make("span.here", {}, "this one") : null);

@@ -41,6 +41,7 @@ class Worker(threading.Thread):
         self._leaving = False
         self._may = threading.Event()
         self._idle = threading.Lock()
+        self._is_done = threading.Event()
 
     def run(self) -> None:
         store = self._service.store
@@ -48,12 +49,22 @@ class Worker(threading.Thread):
         upscaler = Upscaler(store, engine, workers.register(store, "cpu"), lambda: self._leaving)
         while not self._leaving:
             with self._idle:
-                worked = self._may.is_set() and upscaler.upscale_next()
+                may = self._may.is_set()
+                worked = may and upscaler.upscale_next()
+            if may and not worked:
+                self._is_done.set()
             if not worked:
                 time.sleep(0.05)
 
     def work(self) -> None:
         self._may.set()
+
+    def finish(self) -> None:
+        """Do everything that waits, and rest."""
+        self._is_done.clear()
+        self.work()
+        self._is_done.wait()
+        self.rest()
 
     def rest(self) -> None:
         """Take nothing more; what was begun is finished when this returns."""
@@ -87,7 +98,7 @@ class Serving:
         store = self.service.store
         user_id = self.person(name)
         acknowledgements.record(store, user_id, self.site.policy_version)
-        secret = sessions.begin(store, user_id, sessions.Device())
+        secret = sessions.begin(store, user_id, sessions.Device(browser="chrome", system="linux"))
         cookie = cookies.session_cookie(self.settings).name
         page.context.add_cookies(
             [{"name": cookie, "value": secret, "url": self.settings.origin, "httpOnly": True}]

@@ -44,7 +44,7 @@ def visit(service: Serving, open_page: OpenPage) -> Visit:
         page = open_page(base_url=service.settings.origin, **options)
         service.sign_in(page, name or f"ada-{uuid4().hex}")
         page.goto(f"/{query}")
-        page.locator("#deed .press").wait_for(state="attached", timeout=30_000)
+        page.locator("body[data-opened] #deed .press").wait_for(state="attached", timeout=30_000)
         return page
 
     return visit
@@ -180,6 +180,7 @@ def test_the_way_of_two_pictures(visit: Visit, shots: Shots) -> None:
 
 
 def test_a_reload_in_the_middle_shows_the_batch_again(service: Serving, visit: Visit) -> None:
+    service.worker.finish()  # or others would come first
     page = visit()
     upscale(page, file("one.png"), file("two.png"))
     expect(page.locator(".batch .card .note")).to_have_text(["next", "second in the queue"])
@@ -309,8 +310,19 @@ def _two_at_a_time(route: Route) -> None:
     route.continue_(post_data=json.dumps(body))
 
 
+@pytest.mark.parametrize("tab", ["upscale", "history", "account", "policies"])
+def test_an_address_opens_its_tab(visit: Visit, tab: str) -> None:
+    page = visit(f"?tab={tab}")
+
+    expect(page.locator("[role=tab].selected")).to_have_attribute("data-tab-id", tab)
+    assert page.url.endswith(f"/?tab={tab}")
+
+
 def test_a_token_is_made_shown_once_and_revoked(visit: Visit, shots: Shots) -> None:
     page = visit("?tab=account")
+    expect(page.get_by_role("listitem").filter(has_text="this one")).to_contain_text(
+        "Chrome on Linux"
+    )
     page.get_by_role("textbox", name="Name").fill("backup <b>script</b>")
     page.get_by_role("button", name="Make a token").click()
 

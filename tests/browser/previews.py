@@ -1,16 +1,12 @@
 """A small server with real previews and the viewer, and nothing else of the app."""
 
 import io
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-import uvicorn
 from PIL import Image, ImageDraw
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -21,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from inference.geometry import Size
 from inference.metadata import Metadata
 from inference.pyramid import PyramidReader, PyramidWriter
+from tests.serving import served
 
 _ROOT = Path(__file__).parents[2]
 _PHOTO = _ROOT / "tests" / "data" / "photos" / "rocket.jpg"
@@ -139,22 +136,5 @@ def _quarter(picture: Image.Image) -> Image.Image:
 @contextmanager
 def serving(previews: Previews) -> Iterator[None]:
     """Serve on a free port, and stop. Sets `previews.url`."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        previews.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(
-            previews.app(),
-            log_level="error",
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=1,
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            while not server.started:
-                time.sleep(0.01)
-            yield
-        finally:
-            server.should_exit = True
-            thread.join()
+    with served(previews.app()) as previews.url:
+        yield

@@ -3,7 +3,6 @@
 Nobody signs in here: a session is begun in the rows, and its cookie is handed to the browser.
 """
 
-import asyncio
 import contextlib
 import socket
 import threading
@@ -13,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
-import uvicorn
-from fastapi import FastAPI
 from playwright.sync_api import Page
 
 from app import cookies, server
@@ -27,6 +24,7 @@ from pages.public import Site
 from tasks.service import Service, prepare
 from tasks.submissions import Upload, submit_batch
 from tasks.upscaling import Upscaler
+from tests.serving import served, whole_app
 from tests.tasks.pictures import FAST, picture
 
 STATIC = Path(__file__).parents[2] / "pages" / "static"
@@ -109,42 +107,14 @@ class Serving:
 @contextlib.contextmanager
 def serving(folder: Path, models: Path) -> Iterator[Serving]:
     """A service in `folder`, listening on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
     settings = Settings(data_dir=folder / "data", device="cpu", port=port)
     prepare(settings)
     server.prepare_gradio(settings)
     settings.models_dir.symlink_to(models)
-    with Service.open(settings) as service:
+    with Service.open(settings) as service, served(whole_app(settings, service), listener):
         running = Serving(settings, service, Site(settings), Worker(service))
         running.worker.start()
-        app = _outside_of_any_loop(running)
-        config = uvicorn.Config(
-            app, port=port, log_level="warning", ws="none", timeout_graceful_shutdown=2
-        )
-        web = uvicorn.Server(config)
-        thread = threading.Thread(target=web.run, daemon=True)
-        thread.start()
-        while not web.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.02)
         yield running
         running.worker.leave()
-        web.should_exit = True
-        thread.join()
-
-
-def _outside_of_any_loop(serving: Serving) -> FastAPI:
-    # In a thread of its own, because Playwright's loop counts as running in this one; and async,
-    # because without a loop Gradio makes some and never closes them.
-    from app.main import create_app
-
-    async def make() -> FastAPI:
-        return create_app(serving.settings, serving.service)
-
-    made: list[FastAPI] = []
-    thread = threading.Thread(target=lambda: made.append(asyncio.run(make())))
-    thread.start()
-    thread.join()
-    return made[0]

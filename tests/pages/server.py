@@ -1,9 +1,5 @@
-"""The API behind the real gate, with a real server and a real worker, in this process.
+"""The whole web app with a real server and a real worker, in this process."""
 
-Of the web app everything is here but its pages.
-"""
-
-import asyncio
 import contextlib
 import socket
 import threading
@@ -13,24 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-import uvicorn
-from fastapi import FastAPI
 from gradio_client import Client
 
-from app import archive, downloads, problems, uploads
-from app.identify import gradio_username
-from app.security import protect
+from app.server import prepare_gradio
 from app.settings import Settings
-from app.web import Web
 from db import acknowledgements, tokens, users, workers
 from inference.engine import Engine
 from inference.weights import ModelStore
-from pages import api
 from pages.public import Site
-from pages.visitor import visitor_of
 from tasks.service import Service, prepare
 from tasks.upscaling import Upscaler
+from tests.serving import served, whole_app
 
 
 class Worker(threading.Thread):
@@ -95,50 +84,17 @@ class Serving:
         )
 
 
-async def _app(serving: Serving) -> FastAPI:
-    # Async, because outside of a running loop Gradio makes some and never closes them.
-    web = Web(serving.settings, serving.service, serving.site)
-    app = FastAPI()
-    problems.handle(app)
-    for part in (uploads, downloads, archive):
-        app.include_router(part.routes(web))
-    with gr.Blocks(analytics_enabled=False) as blocks:
-        api.add_endpoints(web.service, web.settings)
-    gr.mount_gradio_app(
-        app,
-        blocks,
-        path="/",
-        auth_dependency=lambda request: gradio_username(visitor_of(request.scope)),
-        ssr_mode=False,
-        run_history=False,
-        show_error=False,
-    )
-    blocks.has_launched = True
-    protect(app, web)
-    return app
-
-
 @contextlib.contextmanager
 def serving(folder: Path, models: Path, **limits: Any) -> Iterator[Serving]:
     """A service in `folder`, listening on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
     settings = Settings(data_dir=folder / "data", device="cpu", port=port, **limits)
     prepare(settings)
+    prepare_gradio(settings)
     settings.models_dir.symlink_to(models)
-    with Service.open(settings) as service:
+    with Service.open(settings) as service, served(whole_app(settings, service), listener):
         worker = Worker(service)
         worker.start()
-        running = Serving(settings, service, Site(settings), worker, folder / "downloads")
-        app = asyncio.run(_app(running))
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning", ws="none"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.02)
-        yield running
+        yield Serving(settings, service, Site(settings), worker, folder / "downloads")
         worker.leave()
-        server.should_exit = True
-        thread.join()

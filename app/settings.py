@@ -125,6 +125,11 @@ class Settings(BaseSettings):
         return self.space_host is not None
 
     @property
+    def is_lasting(self) -> bool:
+        """False on a Space without storage of its own: a restart loses all that is kept."""
+        return not self.is_space or self.data_dir.is_mount()
+
+    @property
     def origin(self) -> str:
         """Scheme, host and port of the service, as browsers see it."""
         if self.public_url:

@@ -38,7 +38,7 @@ class Site:
     def landing(self, framed: bool = False) -> str:
         """What a signed-out visitor sees at `/`. `framed`: inside another site's frame, where no
         browser keeps our cookie, so signing in happens in a tab of its own."""
-        return self._page("landing.html", framed=framed)
+        return self._page("landing.html", framed=framed, is_lasting=self._settings.is_lasting)
 
     def privacy(self) -> str:
         return self._text_page(

@@ -1,10 +1,12 @@
 """Settings: who can get in, where the service is found, and what is refused."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from app.settings import InvalidSettings, Settings, load_settings
+from pages.public import Site
 
 
 def provider(**changed: str) -> dict[str, str]:
@@ -69,6 +71,15 @@ def test_a_space_brings_its_provider_and_its_address(monkeypatch: pytest.MonkeyP
     assert [(p.key, p.issuer) for p in settings.providers] == [
         ("huggingface", "https://huggingface.co")
     ]
+
+
+def test_a_space_without_storage_of_its_own_says_so(tmp_path: Path) -> None:
+    space = Settings(space_host="ada-upscaler.hf.space", data_dir=tmp_path)
+
+    assert not space.is_lasting
+    assert "no storage of its own" in Site(space).landing(framed=False)
+    assert Settings(data_dir=tmp_path).is_lasting
+    assert Settings(space_host="ada-upscaler.hf.space", data_dir=Path("/proc")).is_lasting
 
 
 def test_any_number_of_issuers_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ format: install  ## Format the code
 	$(BIN)/ruff check --fix .
 
 test: install weights lint  ## Everything that must hold
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-faults: install weights  ## Kill, fill and lock everything for some minutes
 	$(BIN)/pytest -m faults

@@ -23,6 +23,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from app import problems
 from app.identify import gradio_username
 from app.security import protect
+from app.server import QUIET
 from app.settings import Settings
 from app.web import Web
 from db import acknowledgements, sessions, tokens
@@ -253,11 +254,7 @@ def _mount(
 
 @contextmanager
 def _environment(folder: Path) -> Iterator[None]:
-    wanted = {
-        "GRADIO_ANALYTICS_ENABLED": "False",
-        "HF_HUB_OFFLINE": "1",
-        "GRADIO_TEMP_DIR": str(folder / "inbox"),
-    }
+    wanted = {**QUIET, "GRADIO_TEMP_DIR": str(folder / "inbox")}
     before = {name: os.environ.get(name) for name in (*wanted, "TMPDIR")}
     temporary = tempfile.tempdir
     os.environ.update(wanted)

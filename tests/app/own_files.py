@@ -4,6 +4,7 @@ For tests of what the routes do behind the gate; the gate has tests of its own.
 """
 
 import io
+import os
 import socket
 import tempfile
 import threading
@@ -63,7 +64,11 @@ class Site:
     @property
     def inbox(self) -> list[Path]:
         """Every file and folder below the inbox but the users' own folders."""
-        return [p for p in self.service.folders.inbox.rglob("*") if p.parent.parent != self.data]
+        # Not `rglob`, which fails when a folder is removed while it looks.
+        found = []
+        for folder, folders, names in os.walk(self.service.folders.inbox):
+            found += [Path(folder) / name for name in (*folders, *names)]
+        return [path for path in found if path.parent.parent != self.data]
 
     @property
     def data(self) -> Path:

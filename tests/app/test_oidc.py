@@ -704,10 +704,8 @@ def test_an_issuer_that_is_not_there(make):
     refused_at_the_button(make(oidc_providers=(provider("http://127.0.0.1:9"),)))
 
 
-@pytest.mark.parametrize(
-    "issuer", ["local", "http://id.example.org", "ftp://id.example.org", "https://"]
-)
-def test_an_issuer_that_must_not_be_asked(make, issuer):
+@pytest.mark.parametrize("issuer", ["https://", "http://127.0.0.1:1"])
+def test_an_issuer_that_cannot_be_asked(make, issuer):
     refused_at_the_button(make(oidc_providers=(provider(issuer),)))
 
 
@@ -762,6 +760,8 @@ def test_the_log_says_what_happened_and_not_to_whom(home, liar, caplog):
 
 
 def test_a_provider_is_not_shown_with_its_secret():
-    shown = repr(Provider(key="one", name="One", issuer="x", client_id="y", client_secret="z9z9"))
+    shown = repr(
+        Provider(key="one", name="One", issuer="https://x", client_id="y", client_secret="z9z9")
+    )
     assert "z9z9" not in shown
     assert hashlib.sha256(b"z9z9").hexdigest() not in shown

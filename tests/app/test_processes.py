@@ -161,7 +161,7 @@ class Supervisor:
 
     def result(self) -> tuple[int, str, str]:
         """Exit status, standard output and error."""
-        out, err = self.process.communicate(timeout=15)
+        out, err = self.process.communicate(timeout=60)
         return self.process.returncode, out, err
 
     def clear(self) -> None:

@@ -118,7 +118,8 @@ def check_no_scraps(service: Service) -> None:
     assert {name for name, _ in store.blobs.finished()} == set(live.values())
     assert set(keys.known(store.keys)) == set(live)
     assert not list((store.blobs.root / "new").iterdir())
-    assert not list(service.folders.inbox.rglob("*"))
+    # Files: Gradio makes an empty folder for a feature that is shut here.
+    assert not [path for path in service.folders.inbox.rglob("*") if path.is_file()]
     assert not list(service.folders.scratch.rglob("*"))
     assert audit.findings(service) == []
 

@@ -26,8 +26,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def ungated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    # For one test: while it is there, Gradio's folder is its own and not the other's.
     with house(tmp_path_factory.mktemp("ungated"), gated=False) as found:
         yield found
 

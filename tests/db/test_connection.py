@@ -62,10 +62,15 @@ def test_a_lock_that_ends_in_time_is_waited_for(store, locked):
 def test_a_writer_is_tried_again_before_it_is_given_up(impatient, locked, monkeypatch):
     pauses = []
 
+    own, sleep = threading.get_ident(), connection.time.sleep
+
     def pause(seconds):
+        if threading.get_ident() != own:
+            return sleep(seconds)
         pauses.append(seconds)
         if len(pauses) == 2:
             locked.execute("ROLLBACK")
+        return None
 
     monkeypatch.setattr(connection.time, "sleep", pause)
     a_worker(impatient)

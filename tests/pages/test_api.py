@@ -251,10 +251,15 @@ def test_upscale_says_what_is_wrong_with_a_picture(
 
 
 def test_a_picture_that_is_too_heavy_is_refused_at_the_door(ada: Client, photo: Photo) -> None:
-    with pytest.raises(httpx.HTTPStatusError) as caught:
-        ada.predict(photo(data=picture() + bytes(1_000_000)), FAST, api_name="/upscale")
+    heavy = photo(data=picture() + bytes(1_000_000))
+    with pytest.raises(ValueError, match="exceeds the maximum file size"):
+        ada.predict(heavy, FAST, api_name="/upscale")  # the client itself says so
 
-    assert caught.value.response.json()["error"]["code"] == "FILE_SIZE_EXCEEDED"
+    with Path(heavy["path"]).open("rb") as stream:
+        address = f"{ada.src}gradio_api/upload"
+        answer = httpx.post(address, files={"files": stream}, headers=ada.headers)
+    assert answer.status_code == 413
+    assert answer.json()["error"]["code"] == "FILE_SIZE_EXCEEDED"
 
 
 @pytest.mark.parametrize(

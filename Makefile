@@ -45,7 +45,8 @@ format: install  ## Format the code
 	$(BIN)/ruff check --fix .
 
 test: install weights lint  ## Everything that must hold
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --ignore tests/faults
+	$(BIN)/pytest tests/faults  # real processes against the clock: alone on the machine
 
 test-faults: install weights  ## Kill, fill and lock everything for some minutes
 	$(BIN)/pytest -m faults

@@ -6,6 +6,7 @@ Knows nothing of what is shown. Without a Chromium every test here skips and say
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -41,6 +42,13 @@ def browser() -> Iterator[Browser]:
             "THE BROWSER TESTS DID NOT RUN: no Chromium. "
             "Run `make browser`, or name one in the variable CHROMIUM."
         )
+    # Chromium puts a socket among its temporary files, and a socket's path is short.
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        patch.setenv("TMPDIR", folder)
+        yield from _launched(chromium)
+
+
+def _launched(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS))
         yield browser

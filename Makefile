@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TEST_MODELS := .cache/models
+# Real processes against the clock: nothing else runs on the machine meanwhile.
+ALONE := tests/faults tests/app/test_processes.py
 MODELS := realesrgan-x4plus realesrgan-x4plus-anime-6b realesr-animevideov3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -45,8 +47,8 @@ format: install  ## Format the code
 	$(BIN)/ruff check --fix .
 
 test: install weights lint  ## Everything that must hold
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --ignore tests/faults
-	$(BIN)/pytest tests/faults  # real processes against the clock: alone on the machine
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile $(ALONE:%=--ignore %)
+	$(BIN)/pytest $(ALONE)
 
 test-faults: install weights  ## Kill, fill and lock everything for some minutes
 	$(BIN)/pytest -m faults

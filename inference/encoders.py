@@ -18,7 +18,7 @@ from inference.errors import FormatCannotHold
 from inference.geometry import Size
 from inference.metadata import Metadata
 from inference.options import Format, Options
-from inference.png import PngWriter
+from inference.png_writer import PngWriter
 from inference.streams import Sink
 
 LONGEST_SIDE: dict[Format, int] = {"png": 2**31 - 1, "jpg": 65_500, "webp": 16_383}

@@ -4,10 +4,9 @@ Reads in the order a picture takes: decode, plan, network, filter, encode. Strea
 knows nothing of paths, users or rows of a database.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from math import isqrt
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -15,27 +14,17 @@ from numpy.typing import NDArray
 
 from inference import colour, encoders, image_io, memory, precision
 from inference.canvas import SMALLEST_TILE, Canvas
-from inference.errors import InvalidOptions
-from inference.installed import InstalledModel
-from inference.loader import load
 from inference.network import Network
-from inference.options import Options, Precision
+from inference.options import Options
 from inference.pyramid import Previews, PyramidWriter
 from inference.report import Report, versions
 from inference.resample import Resampler
 from inference.run import OnProgress, Run, ShouldStop
 from inference.scaling import Scaling, plan_scaling
+from inference.shelf import DEFAULT_WARM_BYTES, Shelf, WeightStore
 from inference.streams import Sink
-from inference.weights import StoredWeights
 
 Pixels = NDArray[np.uint8]
-_WARM_BYTES = 1 << 30
-
-
-class WeightStore(Protocol):
-    """What the engine asks of a `ModelStore`."""
-
-    def load(self, name: str) -> StoredWeights: ...
 
 
 class Engine:
@@ -50,24 +39,25 @@ class Engine:
         device: str = "auto",
         max_input_pixels: int = image_io.DEFAULT_MAX_INPUT_PIXELS,
         max_output_pixels: int = image_io.DEFAULT_MAX_OUTPUT_PIXELS,
-        warm_bytes: int = _WARM_BYTES,
+        warm_bytes: int = DEFAULT_WARM_BYTES,
     ) -> None:
         """`device` is `auto` or a torch device such as `cpu`, `cuda`, `cuda:1`, `mps`.
 
         `warm_bytes` limits the weights kept loaded; the network in use stays in any case. Raises
         `InvalidOptions` for a device that is not there.
         """
-        self.device = _device(device)
-        self._models = models
         self._max_input_pixels = max_input_pixels
         self._max_output_pixels = max_output_pixels
-        self._warm_bytes = warm_bytes
-        self._warm: OrderedDict[tuple[str, str], tuple[Network, InstalledModel]] = OrderedDict()
+        self._shelf = Shelf(models, device, warm_bytes)
+
+    @property
+    def device(self) -> torch.device:
+        return self._shelf.device
 
     @property
     def loaded(self) -> tuple[str, ...]:
         """Names of the models that can start at once."""
-        return tuple({name for name, _ in self._warm})
+        return self._shelf.names
 
     def upscale(
         self,
@@ -98,7 +88,7 @@ class Engine:
             picture = image_io.read(source, self._max_input_pixels, options.metadata)
         output_format = options.output_format or picture.format
         with run.timed("load"):
-            network, info = self._network(options.model, options.precision)
+            network, info = self._shelf.network(options.model, options.precision)
         scaling = plan_scaling(picture.size, network.scale, options)
         image_io.check_result_pixels(scaling.output, self._max_output_pixels)
         encoders.check(output_format, scaling.output, picture.has_alpha)
@@ -156,24 +146,6 @@ class Engine:
             notes=(*picture.notes, *run.notes),
         )
 
-    def _network(self, name: str, wanted: Precision) -> tuple[Network, InstalledModel]:
-        key = (name, wanted)
-        if key not in self._warm:
-            weights = self._models.load(name)
-            network = load(
-                weights.state_dict,
-                self.device,
-                lambda descriptor: precision.choose(wanted, self.device, descriptor),
-            )
-            self._warm[key] = network, weights.info
-        self._warm.move_to_end(key)
-        while len(self._warm) > 1 and self._warm_total() > self._warm_bytes:
-            self._warm.popitem(last=False)
-        return self._warm[key]
-
-    def _warm_total(self) -> int:
-        return sum(network.bytes_of_weights for network, _ in self._warm.values())
-
     def _enlarge(
         self, network: Network, pixels: Pixels, options: Options, run: Run, scaling: Scaling
     ) -> Iterator[Pixels]:
@@ -183,7 +155,7 @@ class Engine:
             pixels,
             options.tile or self._tile(network, pixels, options.memory_budget),
             run.begin_pass(scaling),
-            lambda: self._network(options.model, "fp32")[0],
+            lambda: self._shelf.network(options.model, "fp32")[0],
         )
         rows = canvas.rows()
         while True:
@@ -201,19 +173,6 @@ class Engine:
         if pixels.shape[0] * pixels.shape[1] <= window:
             return None
         return max(SMALLEST_TILE, isqrt(window) - 2 * network.halo)
-
-
-def _device(wanted: str) -> torch.device:
-    if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(wanted)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InvalidOptions(
-            f"The device {wanted!r} can't be used here.", "Use auto or cpu."
-        ) from error
-    return device
 
 
 def _device_name(device: torch.device) -> str:

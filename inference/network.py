@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from inference import planes
 from inference.errors import UnsupportedModel
 from inference.meter import Meter, OnWork
 from inference.split import split
@@ -92,13 +93,15 @@ class Network:
         height, width, channels = window.shape
         s = self.scale
         result = np.empty((height * s, width * s, channels), np.uint8)
-        passes = list(self._passes(channels))
-        for index, taken in enumerate(passes):
-            self._meter.start(height * width, on_work, index / len(passes), 1 / len(passes))
-            for top, strip in self._strips(self._planes(window, taken)):
-                _store(strip, taken, result[top : top + strip.shape[-2]])
+        runs = planes.runs(channels, self._channels)
+        for index, taken in enumerate(runs):
+            self._meter.start(height * width, on_work, index / len(runs), 1 / len(runs))
+            for top, strip in self._strips(self._image(window, taken)):
+                if not math.isfinite(strip.float().sum().item()):
+                    raise NonFiniteResult
+                planes.store(strip, taken, result[top : top + strip.shape[-2]])
         if channels in (2, 4):
-            _confine_alpha(result[..., -1], window[..., -1], s)
+            planes.confine_alpha(result[..., -1], window[..., -1], s)
         return result
 
     @property
@@ -112,39 +115,8 @@ class Network:
     def bytes_of_weights(self) -> int:
         return sum(p.numel() * p.element_size() for p in self._descriptor.model.parameters())
 
-    def _passes(self, channels: int) -> Iterator[tuple[int | None, ...]]:
-        """Which picture channels each run of the network takes; `None` is an opaque plane."""
-        colour = range(channels - (channels in (2, 4)))
-        alpha = channels - 1 if channels in (2, 4) else None
-        if self._channels == 1:
-            yield from ((c,) for c in range(channels))
-            return
-        rgb = tuple(colour) if len(colour) == 3 else (0, 0, 0)
-        if self._channels == 4:
-            yield (*rgb, alpha)
-            return
-        yield rgb
-        if alpha is not None:
-            yield (alpha,) * 3
-
-    def _planes(self, window: Pixels, taken: tuple[int | None, ...]) -> Tensor:
-        """(1, C, H, W) in [0, 1], padded to the sizes that the network accepts."""
-        planes = [
-            np.full(window.shape[:2], 255, np.uint8) if c is None else window[..., c] for c in taken
-        ]
-        image = torch.from_numpy(np.stack(planes)[None]).to(self.device)
-        image = image.to(self.dtype).div_(255)
-        height, width = window.shape[:2]
-        pad_w, pad_h = self._sizes.get_padding(width, height)
-        # The edge's own pixels, mirrored as far as there are any, then repeated.
-        mirror_w, mirror_h = min(pad_w, width - 1), min(pad_h, height - 1)
-        if mirror_w or mirror_h:
-            image = nn.functional.pad(image, (0, mirror_w, 0, mirror_h), "reflect")
-        if pad_w > mirror_w or pad_h > mirror_h:
-            image = nn.functional.pad(
-                image, (0, pad_w - mirror_w, 0, pad_h - mirror_h), "replicate"
-            )
-        return image.contiguous(memory_format=torch.channels_last)
+    def _image(self, window: Pixels, taken: planes.Taken) -> Tensor:
+        return planes.tensor(window, taken, self.device, self.dtype, self._sizes.get_padding)
 
     @torch.inference_mode()
     def _strips(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
@@ -157,7 +129,7 @@ class Network:
         """Run once on a small picture to learn work per pixel; return bytes per pixel."""
         side = max(32, self._sizes.minimum)
         side += -side % self.align
-        image = self._planes(np.zeros((side, side, 1), np.uint8), (0,) * self._channels)
+        image = self._image(np.zeros((side, side, 1), np.uint8), (0,) * self._channels)
         tail = set(self._split.tail.modules()) if self._split else set()
         try:
             with torch.inference_mode():
@@ -187,28 +159,3 @@ def _halo(descriptor: Any) -> int:
         if blocks and int(blocks[0].removesuffix("nb")) <= 6:
             return _HALO_SHALLOW_RRDB
     return _WIDEST_HALO
-
-
-def _store(strip: Tensor, taken: tuple[int | None, ...], result: Pixels) -> None:
-    """Round a strip of shape (1, C, h, w) into rows of the result, averaging repeated channels."""
-    strip = strip[0, :, : result.shape[0], : result.shape[1]].float()
-    if not math.isfinite(strip.sum().item()):
-        raise NonFiniteResult
-    strip = strip.clamp(0, 1).mul_(255)
-    for channel in {c for c in taken if c is not None}:
-        planes = [index for index, c in enumerate(taken) if c == channel]
-        plane = strip[planes[0]] if len(planes) == 1 else strip[planes].mean(dim=0)
-        result[..., channel] = plane.round_().to(torch.uint8).cpu().numpy()
-
-
-def _confine_alpha(result: Pixels, alpha: Pixels, scale: int) -> None:
-    """Keep alpha between the least and the most of each pixel's 3x3 neighbourhood, in place.
-
-    Networks leave solid areas one or two steps off, which shows as a veil or as pinholes.
-    """
-    near = torch.from_numpy(np.pad(alpha, 1, "edge").astype(np.float32))[None]
-    most = nn.functional.max_pool2d(near, 3, stride=1)[0]
-    least = -nn.functional.max_pool2d(-near, 3, stride=1)[0]
-    for bound, limit in ((np.maximum, least), (np.minimum, most)):
-        grown = limit.numpy().astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
-        bound(result, grown, out=result)

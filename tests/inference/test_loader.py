@@ -58,10 +58,10 @@ def test_the_tail_in_strips_is_bit_identical_to_the_whole_network() -> None:
     network = esrgan()
     pixels = noise(100, 700)
     ours = ready(network)
-    strips = list(ours._strips(ours._planes(pixels, (0, 1, 2))))
+    strips = list(ours._strips(ours._image(pixels, (0, 1, 2))))
 
     with torch.inference_mode():
-        whole = ours._descriptor.model(ours._planes(pixels, (0, 1, 2)))
+        whole = ours._descriptor.model(ours._image(pixels, (0, 1, 2)))
 
     assert len(strips) > 2
     assert torch.equal(torch.cat([strip for _, strip in strips], dim=2), whole)

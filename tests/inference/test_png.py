@@ -15,7 +15,7 @@ from PIL import Image
 
 from inference import png
 from inference.geometry import Size
-from inference.png import PngWriter
+from inference.png_writer import PngWriter
 from tests.inference.pictures import (
     Pixels,
     chunk,

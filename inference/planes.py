@@ -1,0 +1,80 @@
+"""Between a picture's channels and the planes of a network.
+
+Which channels each run of a network takes, how they become a tensor, and how a result goes back.
+Knows pixels and tensors; nothing of networks, tiles or files.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Pixels = NDArray[np.uint8]
+
+Taken = tuple[int | None, ...]
+"""The picture's channel for each plane of a network; `None` is an opaque plane."""
+
+
+def runs(channels: int, planes: int) -> list[Taken]:
+    """What each run of a network of 1, 3 or 4 planes takes of a picture of 1 to 4 channels.
+
+    Alpha runs on its own, as a grey picture, unless the network has a plane for it.
+    """
+    alpha = channels - 1 if channels in (2, 4) else None
+    if planes == 1:
+        return [(c,) for c in range(channels)]
+    rgb = (0, 1, 2) if channels >= 3 else (0, 0, 0)
+    if planes == 4:
+        return [(*rgb, alpha)]
+    return [rgb] if alpha is None else [rgb, (alpha,) * 3]
+
+
+def tensor(
+    window: Pixels,
+    taken: Taken,
+    device: torch.device,
+    dtype: torch.dtype,
+    padding: Callable[[int, int], tuple[int, int]],
+) -> Tensor:
+    """Planes of shape (1, C, H, W) in [0, 1], padded to the sizes that the network accepts.
+
+    `padding(width, height)` gives the columns and rows to add at the right and at the bottom.
+    """
+    planes = [
+        np.full(window.shape[:2], 255, np.uint8) if c is None else window[..., c] for c in taken
+    ]
+    image = torch.from_numpy(np.stack(planes)[None]).to(device)
+    image = image.to(dtype).div_(255)
+    height, width = window.shape[:2]
+    pad_w, pad_h = padding(width, height)
+    # The edge's own pixels, mirrored as far as there are any, then repeated.
+    mirror_w, mirror_h = min(pad_w, width - 1), min(pad_h, height - 1)
+    if mirror_w or mirror_h:
+        image = nn.functional.pad(image, (0, mirror_w, 0, mirror_h), "reflect")
+    if pad_w > mirror_w or pad_h > mirror_h:
+        image = nn.functional.pad(image, (0, pad_w - mirror_w, 0, pad_h - mirror_h), "replicate")
+    return image.contiguous(memory_format=torch.channels_last)
+
+
+def store(strip: Tensor, taken: Taken, result: Pixels) -> None:
+    """Round a strip of shape (1, C, h, w) into rows of the result, averaging repeated channels."""
+    strip = strip[0, :, : result.shape[0], : result.shape[1]].float().clamp(0, 1).mul_(255)
+    for channel in {c for c in taken if c is not None}:
+        planes = [index for index, c in enumerate(taken) if c == channel]
+        plane = strip[planes[0]] if len(planes) == 1 else strip[planes].mean(dim=0)
+        result[..., channel] = plane.round_().to(torch.uint8).cpu().numpy()
+
+
+def confine_alpha(result: Pixels, alpha: Pixels, scale: int) -> None:
+    """Keep alpha between the least and the most of each pixel's 3x3 neighbourhood, in place.
+
+    Networks leave solid areas one or two steps off, which shows as a veil or as pinholes.
+    """
+    near = torch.from_numpy(np.pad(alpha, 1, "edge").astype(np.float32))[None]
+    most = nn.functional.max_pool2d(near, 3, stride=1)[0]
+    least = -nn.functional.max_pool2d(-near, 3, stride=1)[0]
+    for bound, limit in ((np.maximum, least), (np.minimum, most)):
+        grown = limit.numpy().astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
+        bound(result, grown, out=result)

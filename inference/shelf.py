@@ -1,0 +1,77 @@
+"""The networks that stay loaded between pictures.
+
+Knows which weights run where and in which arithmetic; nothing of pictures.
+"""
+
+from collections import OrderedDict
+from typing import Protocol
+
+import torch
+
+from inference import precision
+from inference.errors import InvalidOptions
+from inference.installed import InstalledModel
+from inference.loader import load
+from inference.network import Network
+from inference.options import Precision
+from inference.weights import StoredWeights
+
+DEFAULT_WARM_BYTES = 1 << 30
+
+
+class WeightStore(Protocol):
+    """What a shelf asks of a `ModelStore`."""
+
+    def load(self, name: str) -> StoredWeights: ...
+
+
+class Shelf:
+    """Loads networks when they are asked for, and lets go of the least recently used."""
+
+    def __init__(self, models: WeightStore, device: str, warm_bytes: int) -> None:
+        """As for `Engine`. Raises `InvalidOptions` for a device that is not there."""
+        self.device = _device(device)
+        self._models = models
+        self._warm_bytes = warm_bytes
+        self._warm: OrderedDict[tuple[str, str], tuple[Network, InstalledModel]] = OrderedDict()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the models that can start at once."""
+        return tuple({name for name, _ in self._warm})
+
+    def network(self, name: str, wanted: Precision) -> tuple[Network, InstalledModel]:
+        """The network of a model, and what is known of the model.
+
+        Raises what the store and `load` raise, and `InvalidOptions` for a precision that the
+        network does not support.
+        """
+        key = (name, wanted)
+        if key not in self._warm:
+            weights = self._models.load(name)
+            network = load(
+                weights.state_dict,
+                self.device,
+                lambda descriptor: precision.choose(wanted, self.device, descriptor),
+            )
+            self._warm[key] = network, weights.info
+        self._warm.move_to_end(key)
+        while len(self._warm) > 1 and self._total() > self._warm_bytes:
+            self._warm.popitem(last=False)
+        return self._warm[key]
+
+    def _total(self) -> int:
+        return sum(network.bytes_of_weights for network, _ in self._warm.values())
+
+
+def _device(wanted: str) -> torch.device:
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InvalidOptions(
+            f"The device {wanted!r} can't be used here.", "Use auto or cpu."
+        ) from error
+    return device

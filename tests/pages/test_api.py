@@ -13,7 +13,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from db import batches, jobs, workers
+from db import batches, jobs, views, workers
 from db.store import Store
 from inference.catalog import CATALOG
 from pages.api import Endpoints
@@ -473,16 +473,16 @@ def test_a_busy_database_does_not_end_a_waiting_call(
 ) -> None:
     from db.errors import DatabaseBusy
 
-    look = Endpoints._view
+    look = views.show
     looks = []
 
-    def busy_at_first(self: Endpoints, *arguments: Any) -> Any:
+    def busy_at_first(*arguments: Any) -> Any:
         looks.append(arguments)
         if len(looks) == 1:
             raise DatabaseBusy
-        return look(self, *arguments)
+        return look(*arguments)
 
-    monkeypatch.setattr(Endpoints, "_view", busy_at_first)
+    monkeypatch.setattr(views, "show", busy_at_first)
 
     assert ada.predict(photo(), FAST, 2, api_name="/upscale")
     assert len(looks) > 1

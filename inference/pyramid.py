@@ -102,6 +102,10 @@ class PyramidWriter:
         assert self._top.is_complete, "rows are missing"
         self._file.finish(self._info)
 
+    def close(self) -> None:
+        """End the threads that encode, whether finished or not. May be called twice."""
+        self._file.close()
+
 
 def _name(level: int, x: int, y: int) -> str:
     return f"{level}/{x}_{y}.webp"
@@ -162,7 +166,7 @@ class _TileFile:
         self._zip = _Zip(_WriteOnly(sink), "w")
         self._colours = colours
         self.check = check
-        self._pool = ThreadPoolExecutor(_THREADS)  # its threads end with it
+        self._pool = ThreadPoolExecutor(_THREADS)
 
     def keep(self, level: int, y: int, tiles: Iterator[Pixels]) -> None:
         """Store row `y` of a level's tiles."""
@@ -173,7 +177,10 @@ class _TileFile:
     def finish(self, info: dict[str, int]) -> None:
         self._store(_INFO, json.dumps(info).encode())
         self._zip.close()
-        self._pool.shutdown()
+        self.close()
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
 
     def _encoded(self, tiles: Iterator[Pixels]) -> Iterator[bytes]:
         """The tiles' files in order; only as many are in work as there are threads, and one."""

@@ -35,8 +35,9 @@ class Report:
     restarts: int
     """Pieces thrown away because memory ran out."""
     seconds: dict[str, float]
-    """By phase: `load`, `decode`, `network`, `resize`, `encode`, `total`, and, when asked for,
-    `preview`."""
+    """Wall time by phase: `load`, `decode`, `network`, `resize`, `encode`, `total`, and, when asked
+    for, `preview`. Finished rows are resized and encoded while the network goes on with the next,
+    so the phases may add up to more than `total`."""
     peak_memory: int
     """Bytes: the process's resident peak on a CPU, the allocator's peak on a GPU."""
     versions: dict[str, str]

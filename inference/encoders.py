@@ -10,15 +10,15 @@ import zlib
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from inference import colour
 from inference.errors import FormatCannotHold
 from inference.geometry import Size
 from inference.metadata import Metadata
-from inference.options import Format, Options
+from inference.options import Bits, Format, Options
 from inference.png_writer import PngWriter
+from inference.samples import Pixels
 from inference.streams import Sink
 
 LONGEST_SIDE: dict[Format, int] = {"png": 2**31 - 1, "jpg": 65_500, "webp": 16_383}
@@ -32,7 +32,7 @@ _JPEG_XMP_MOST = 65_533 - 29
 class Encoder(Protocol):
     """Takes all rows of a picture from top to bottom, then `finish`."""
 
-    def write(self, rows: NDArray[np.uint8]) -> None:
+    def write(self, rows: Pixels) -> None:
         """Append rows of shape (any number, width, channels)."""
 
     def finish(self) -> None:
@@ -61,13 +61,15 @@ def encoder(
     channels: int,
     metadata: Metadata,
     options: Options,
+    bits: Bits = 8,
 ) -> Encoder:
     """The encoder for a format. `sink` needs `write` only, and is not closed.
 
-    `channels` as in `Picture.pixels`. Of `options`, quality and lossless are used.
+    `channels` as in `Picture.pixels`. Of `options`, quality and lossless are used. `bits` of 16 are
+    for PNG only.
     """
     if output_format == "png":
-        return PngWriter(sink, size, channels, _png_chunks(metadata))
+        return PngWriter(sink, size, channels, _png_chunks(metadata), bits)
     return _WholePicture(output_format, sink, size, channels, metadata, options)
 
 
@@ -88,7 +90,7 @@ class _WholePicture:
         self._metadata = metadata
         self._options = options
 
-    def write(self, rows: NDArray[np.uint8]) -> None:
+    def write(self, rows: Pixels) -> None:
         self._canvas[self._filled : self._filled + len(rows)] = rows
         self._filled += len(rows)
 

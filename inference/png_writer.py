@@ -12,14 +12,16 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from inference.geometry import Size
+from inference.options import Bits
 from inference.png import SIGNATURE
+from inference.samples import Pixels
 from inference.streams import Sink
 
 _COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 
 
 class PngWriter:
-    """Writes 8-bit PNG to a stream while the rows are still being made.
+    """Writes PNG of 8 or 16 bits to a stream while the rows are still being made.
 
     `extra` chunks (colour profile, resolution, EXIF) go before the pixels, in the order given.
     Compression is deflate as isa-l's level 1: about 50 times the speed of zlib's level 6 at about
@@ -32,25 +34,27 @@ class PngWriter:
         size: Size,
         channels: int,
         extra: tuple[tuple[bytes, bytes], ...] = (),
+        bits: Bits = 8,
     ) -> None:
         self._sink = sink
         self._size = size
-        self._channels = channels
+        self._distance = channels * bits // 8
+        self._order = ">u2" if bits == 16 else "u1"
         self._rows = 0
-        self._previous: NDArray[np.uint8] = np.zeros(size.width * channels, np.uint8)
+        self._previous: NDArray[np.uint8] = np.zeros(size.width * self._distance, np.uint8)
         self._deflate = isal_zlib.compressobj(level=1, wbits=15)
         sink.write(SIGNATURE)
-        header = struct.pack(">IIBBBBB", *size, 8, _COLOUR_TYPES[channels], 0, 0, 0)
+        header = struct.pack(">IIBBBBB", *size, bits, _COLOUR_TYPES[channels], 0, 0, 0)
         self._chunk(b"IHDR", header)
         for kind, data in extra:
             self._chunk(kind, data)
 
-    def write(self, rows: NDArray[np.uint8]) -> None:
+    def write(self, rows: Pixels) -> None:
         """Append rows of shape (any number, width, channels)."""
         if not len(rows):
             return
-        flat = rows.reshape(len(rows), -1)
-        data = self._deflate.compress(_filtered(flat, self._previous, self._channels))
+        flat = rows.astype(self._order, copy=False).reshape(len(rows), -1).view(np.uint8)
+        data = self._deflate.compress(_filtered(flat, self._previous, self._distance))
         if data:
             self._chunk(b"IDAT", data)
         self._previous = flat[-1].copy()
@@ -69,7 +73,7 @@ class PngWriter:
 
 
 def _filtered(
-    rows: NDArray[np.uint8], previous: NDArray[np.uint8], channels: int
+    rows: NDArray[np.uint8], previous: NDArray[np.uint8], distance: int
 ) -> NDArray[np.uint8]:
     """Each row by the better of the filters Sub (1) and Up (2), its number in front.
 
@@ -77,7 +81,7 @@ def _filtered(
     (section 12.7). The other three filters gain little on photos and cost as much again.
     """
     sub = rows.copy()
-    sub[:, channels:] -= rows[:, :-channels]
+    sub[:, distance:] -= rows[:, :-distance]
     up = rows.copy()
     up[0] -= previous
     up[1:] -= rows[:-1]

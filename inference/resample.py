@@ -1,19 +1,19 @@
 """The resize filter after the network, strip by strip.
 
-Lanczos with three lobes, as Pillow computes it, on the picture's own numbers.
+Lanczos with three lobes, as Pillow computes it, on the picture's own numbers: in 8 bits with
+integers, in 16 bits with floats, one plane at a time, because Pillow has no other way for them.
 """
 
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from inference.geometry import Size
-
-Pixels = NDArray[np.uint8]
+from inference.samples import Pixels, peak
 
 _LOBES = 3
+_STRIP_SAMPLES = 1 << 22  # of a plane widened to floats
 
 
 class Resampler:
@@ -39,6 +39,14 @@ class Resampler:
         """
         if self._source == self._target:
             return rows
+        if rows.dtype == np.uint8:
+            return self._push(rows)
+        # A network may hand over the whole picture at once, which is not to be there as floats.
+        strip = max(1, _STRIP_SAMPLES // self._source.width)
+        cuts = range(0, max(1, len(rows)), strip)
+        return np.concatenate([self._push(rows[top : top + strip]) for top in cuts])
+
+    def _push(self, rows: Pixels) -> Pixels:
         kept = rows if self._kept is None else np.concatenate([self._kept, rows])
         bottom = self._kept_top + len(kept)
         if bottom == self._source.height:
@@ -54,7 +62,7 @@ class Resampler:
 
     def _resize(self, kept: Pixels, first: int, last: int) -> Pixels:
         size = Size(self._target.width, last - first)
-        out = np.empty((size.height, size.width, kept.shape[2]), np.uint8)
+        out = np.empty((size.height, size.width, kept.shape[2]), kept.dtype)
         if not size.height:
             return out
         top = first * self._scale - self._kept_top
@@ -64,6 +72,12 @@ class Resampler:
             self._source.width,
             min(len(kept), top + size.height * self._scale),
         )
+        if kept.dtype == np.uint16:
+            for channel in range(kept.shape[2]):
+                image = Image.fromarray(kept[..., channel].astype(np.float32))
+                resized = image.resize(size, Image.Resampling.LANCZOS, box=box)
+                out[..., channel] = np.rint(np.asarray(resized)).clip(0, peak(out))
+            return out
         # Alpha apart: Pillow would multiply it into the colours and lose their low bits, and the
         # colours beneath transparency are sound already.
         for planes in _plane_groups(kept.shape[2]):

@@ -96,7 +96,8 @@ class PyramidWriter:
 
     def push(self, rows: Pixels) -> None:
         """Take the next rows, shape (any number, width, channels). 16 bits become 8."""
-        self._top.push(to_8_bits(rows))
+        for top in range(0, len(rows), TILE_SIZE):
+            self._top.push(to_8_bits(rows[top : top + TILE_SIZE]))
 
     def finish(self) -> None:
         """Write what is left. The bytes in the sink are a pyramid only after this."""

@@ -109,7 +109,7 @@ class Engine:
                 original.finish()
         for _ in range(scaling.passes - 1):
             pixels = np.concatenate(list(self._enlarge(network, pixels, options, run, scaling)))
-        resampler = Resampler(scaling.network, scaling.output)
+        resampler = Resampler(scaling.network, scaling.output, bits)
         encoder = encoders.encoder(
             output_format, sink, scaling.output, picture.channels, metadata, options, bits
         )
@@ -118,7 +118,7 @@ class Engine:
         )
         for rows in self._enlarge(network, pixels, options, run, scaling):
             with run.timed("resize"):
-                resized = with_bits(resampler.push(rows), bits)
+                resized = resampler.push(rows)
             if preview:
                 with run.timed("preview"):
                     preview.push(resized)

@@ -18,6 +18,7 @@ from inference.geometry import Size
 from inference.image_io import Header, Picture
 from inference.loader import describe
 from inference.metadata import Metadata
+from inference.network import Network
 from inference.options import MetadataChoice, Options
 from inference.report import Report
 from inference.resample import Resampler
@@ -397,13 +398,15 @@ def test_samples_of_16_bits_become_numbers_from_0_to_1(dtype: torch.dtype) -> No
     assert (image[0, 1] == 1).all()
 
 
-def test_results_are_rounded_to_the_nearest_of_65536_levels() -> None:
-    result = np.empty((1, 4, 1), np.uint16)
-    strip = torch.tensor([-0.5, 1 / 65535 * 1.4, 0.5, 1.7]).reshape(1, 1, 1, 4).repeat(1, 3, 1, 1)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_network_that_only_repeats_pixels_keeps_every_one_of_65536_levels(channels: int) -> None:
+    # Compact adds what its convolutions find to the repeated pixels; these find nothing.
+    nothing = {name: value * 0 for name, value in compact().state_dict().items()}
+    network = Network(describe(nothing), torch.device("cpu"), torch.float32)
+    levels = np.random.default_rng(4).permutation(65536).astype(np.uint16).reshape(256, 256, 1)
+    samples = np.concatenate([np.roll(levels, 7 * c) for c in range(channels)], axis=2)
 
-    planes.store(strip, (0, 0, 0), result)
-
-    assert result.ravel().tolist() == [0, 1, 32768, 65535]
+    assert np.array_equal(network(samples), samples.repeat(4, axis=0).repeat(4, axis=1))
 
 
 def test_alpha_stays_within_its_neighbourhood_in_16_bits() -> None:
@@ -449,6 +452,32 @@ def test_rows_are_resized_in_16_bits_as_the_whole_picture_is(
     wrong = np.abs(np.concatenate(strips) - expected)
     assert wrong.max() <= 1
     assert (wrong == 0).mean() > 0.99
+
+
+@pytest.mark.parametrize("target", [(30, 64), (41, 90), (13, 20)])
+def test_rows_are_rounded_to_8_bits_once(target: tuple[int, int]) -> None:
+    samples = deep_noise(64, 30, 3)
+    resampler = Resampler(Size(30, 64), Size(*target), 8)
+
+    rows = np.concatenate([resampler.push(samples[top : top + 9]) for top in range(0, 64, 9)])
+
+    whole = [
+        Image.fromarray(samples[..., c].astype(np.float32)).resize(target, Image.Resampling.LANCZOS)
+        for c in range(3)
+    ]
+    exact = np.stack([np.asarray(plane) for plane in whole], -1).clip(0, 65535) / 257
+    assert rows.dtype == np.uint8
+    assert np.abs(rows - exact).max() <= 0.502
+
+
+@pytest.mark.parametrize("target", [(30, 20), (50, 31)])
+def test_rows_of_8_bits_can_leave_in_16(target: tuple[int, int]) -> None:
+    shallow = to_8_bits(deep_noise(20, 30, 3))
+
+    rows = Resampler(Size(30, 20), Size(*target), 16).push(shallow)
+
+    same = Resampler(Size(30, 20), Size(*target)).push(to_16_bits(shallow))
+    assert np.array_equal(rows, same)
 
 
 def test_a_whole_picture_at_once_is_resized_in_strips(monkeypatch: pytest.MonkeyPatch) -> None:

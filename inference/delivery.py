@@ -5,15 +5,11 @@ Knows the order of these and how long each takes; what they do is theirs.
 
 from contextlib import ExitStack
 
-import numpy as np
-from numpy.typing import NDArray
-
 from inference.encoders import Encoder
 from inference.pyramid import PyramidWriter
 from inference.resample import Resampler
 from inference.run import Run
-
-Pixels = NDArray[np.uint8]
+from inference.samples import Pixels
 
 # Rows of so many bytes go on at once, however high the bands that they arrive in: what the filter
 # and the encoder make of them is alive beside the band.

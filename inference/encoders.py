@@ -12,7 +12,7 @@ from inference import whole_picture
 from inference.errors import FormatCannotHold
 from inference.geometry import Size
 from inference.metadata import Metadata
-from inference.options import Format, Options
+from inference.options import Bits, Format, Options
 from inference.png_writer import PngWriter
 from inference.samples import Pixels
 from inference.streams import Sink
@@ -88,7 +88,7 @@ def encoder(
     channels: int,
     metadata: Metadata,
     options: Options,
-    bits: int = 8,
+    bits: Bits = 8,
 ) -> Encoder:
     """The encoder for a format, to be closed in every case. `sink` needs `write` only, and stays
     open.

@@ -11,23 +11,21 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from inference import colour, encoders, image_io, memory, precision
+from inference import colour, encoders, image_io, memory, precision, provenance
 from inference.canvas import SMALLEST_TILE, Canvas
 from inference.delivery import Delivery
 from inference.network import Network
-from inference.options import Options
+from inference.options import Bits, Options
 from inference.pyramid import Previews, PyramidWriter
 from inference.report import Report, versions
 from inference.resample import Resampler
 from inference.run import OnProgress, Run, ShouldStop
+from inference.samples import Pixels, with_bits
 from inference.scaling import Scaling, plan_scaling
 from inference.shelf import DEFAULT_WARM_BYTES, Shelf, WeightStore
 from inference.stage import Stage
 from inference.streams import Sink
-
-Pixels = NDArray[np.uint8]
 
 
 class Engine:
@@ -92,8 +90,13 @@ class Engine:
         with run.timed("decode"):
             picture = image_io.read(source, self._max_input_pixels, options.metadata)
         output_format = options.output_format or picture.format
+        bits = options.result_bits(output_format, picture.bits)
+        metadata, told = provenance.marked(picture.metadata, output_format, options)
+        run.notes += [*told, *_reduction(picture.bits, bits, options)]
+        # bf16 and fp16 have fewer bits than such a result is to have.
+        wanted = "fp32" if bits == 16 and options.precision == "auto" else options.precision
         with run.timed("load"):
-            network, info = self._shelf.network(options.model, options.precision)
+            network, info = self._shelf.network(options.model, wanted)
         scaling = plan_scaling(picture.size, network.scale, options)
         image_io.check_result_pixels(scaling.output, self._max_output_pixels)
         encoders.check(output_format, scaling.output, picture.has_alpha)
@@ -107,7 +110,9 @@ class Engine:
         )
 
         with run.timed("decode"):
-            pixels = colour.bleed(picture.pixels) if picture.has_alpha else picture.pixels
+            # What has 16 bits keeps them to the end, so that it is rounded once.
+            pixels = with_bits(picture.pixels, 16) if bits == 16 else picture.pixels
+            pixels = colour.bleed(pixels) if picture.has_alpha else pixels
         if previews:
             with (
                 run.timed("preview"),
@@ -126,14 +131,14 @@ class Engine:
         for _ in range(scaling.passes - 1):
             pixels = np.concatenate(list(self._enlarge(network, pixels, options, run, scaling)))
         encoder = encoders.encoder(
-            output_format, sink, scaling.output, picture.channels, picture.metadata, options
+            output_format, sink, scaling.output, picture.channels, metadata, options, bits
         )
         preview = None
         if previews:
             preview = PyramidWriter(
                 previews.result, scaling.output, picture.channels, picture.metadata, run.check
             )
-        resampler = Resampler(scaling.network, scaling.output)
+        resampler = Resampler(scaling.network, scaling.output, bits)
         with (
             closing(Delivery(resampler, preview, encoder, run)) as delivery,
             Stage(delivery.push, run.check) as stage,
@@ -147,6 +152,7 @@ class Engine:
             input=picture.size,
             output=scaling.output,
             output_format=output_format,
+            bits=bits,
             scaling=scaling,
             model=options.model,
             architecture=network.architecture,
@@ -190,6 +196,11 @@ class Engine:
         if pixels.shape[0] * pixels.shape[1] <= window:
             return None
         return max(SMALLEST_TILE, isqrt(window) - 2 * network.halo)
+
+
+def _reduction(had: Bits, has: Bits, options: Options) -> list[str]:
+    asked = options.bits is not None
+    return [] if asked or has >= had else ["16 bits per channel were reduced to 8; PNG keeps them."]
 
 
 def _device_name(device: torch.device) -> str:

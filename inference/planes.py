@@ -5,13 +5,14 @@ Knows pixels and tensors; nothing of networks, tiles or files.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-Pixels = NDArray[np.uint8]
+from inference.samples import Pixels, peak
 
 Taken = tuple[int | None, ...]
 """The picture's channel for each plane of a network; `None` is an opaque plane."""
@@ -42,11 +43,16 @@ def tensor(
 
     `padding(width, height)` gives the columns and rows to add at the right and at the bottom.
     """
-    planes = [
-        np.full(window.shape[:2], 255, np.uint8) if c is None else window[..., c] for c in taken
-    ]
-    image = torch.from_numpy(np.stack(planes)[None]).to(device)
-    image = image.to(dtype).div_(255)
+    white = peak(window)
+    planes = np.stack(
+        [np.full_like(window[..., 0], white) if c is None else window[..., c] for c in taken]
+    )[None]
+    if planes.dtype == np.uint8:
+        image = torch.from_numpy(planes).to(device).to(dtype).div_(255)
+    else:
+        # Divided before it is shortened: fp16 ends at 65504. And widened here, because only some
+        # devices convert from uint16.
+        image = torch.from_numpy(planes.astype(np.float32)).to(device).div_(white).to(dtype)
     height, width = window.shape[:2]
     pad_w, pad_h = padding(width, height)
     # The edge's own pixels, mirrored as far as there are any, then repeated.
@@ -60,15 +66,19 @@ def tensor(
 
 def store(strip: Tensor, taken: Taken, result: Pixels) -> None:
     """Round a strip of shape (1, C, h, w) into rows of the result, averaging repeated channels."""
-    strip = strip[0, :, : result.shape[0], : result.shape[1]].float().clamp(0, 1).mul_(255)
+    strip = strip[0, :, : result.shape[0], : result.shape[1]].float().clamp(0, 1)
+    strip = strip.mul_(peak(result))
+    whole = torch.uint8 if result.dtype == np.uint8 else torch.int32
     for channel in {c for c in taken if c is not None}:
         planes = [index for index, c in enumerate(taken) if c == channel]
         plane = strip[planes[0]] if len(planes) == 1 else strip[planes].mean(dim=0)
-        result[..., channel] = plane.round_().to(torch.uint8).cpu().numpy()
+        result[..., channel] = plane.round_().to(whole).cpu().numpy()
 
 
-def confine_alpha(result: Pixels, alpha: Pixels, scale: int) -> None:
+def confine_alpha(result: NDArray[Any], alpha: NDArray[Any], scale: int) -> None:
     """Keep alpha between the least and the most of each pixel's 3x3 neighbourhood, in place.
+
+    `result` and `alpha` have two dimensions and the same dtype.
 
     Networks leave solid areas one or two steps off, which shows as a veil or as pinholes.
     """
@@ -76,5 +86,5 @@ def confine_alpha(result: Pixels, alpha: Pixels, scale: int) -> None:
     most = nn.functional.max_pool2d(near, 3, stride=1)[0]
     least = -nn.functional.max_pool2d(-near, 3, stride=1)[0]
     for bound, limit in ((np.maximum, least), (np.minimum, most)):
-        grown = limit.numpy().astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
+        grown = limit.numpy().astype(alpha.dtype).repeat(scale, axis=0).repeat(scale, axis=1)
         bound(result, grown, out=result)

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.metadata import version
 
 from inference.geometry import Size
-from inference.options import Format
+from inference.options import Bits, Format
 from inference.scaling import Scaling
 
 
@@ -17,6 +17,8 @@ class Report:
     """Pixels, after orientation was applied."""
     output: Size
     output_format: Format
+    bits: Bits
+    """Bits per channel of the result."""
     scaling: Scaling
     """What the network did and what the resize filter did. `str()` of it is a sentence."""
     model: str

@@ -17,8 +17,8 @@ from inference.samples import Pixels
 from inference.streams import Sink
 
 # One JPEG segment holds 65,533 bytes; XMP begins with a name of 29.
-_JPEG_EXIF_MOST = 65_533
-_JPEG_XMP_MOST = 65_533 - 29
+JPEG_EXIF_MOST = 65_533
+JPEG_XMP_MOST = 65_533 - 29
 
 # What an encoder allocates beside the canvas: bytes, and bytes per pixel. Measured as the growth of
 # a process's resident peak (Pillow 12.3, libjpeg-turbo 3.1, libwebp 1.6) on noise, which needs
@@ -128,8 +128,8 @@ class WholePicture:
             **_given(
                 icc_profile=self._icc,
                 dpi=_whole(kept.dpi),
-                exif=_at_most(_JPEG_EXIF_MOST, kept.exif),
-                xmp=_at_most(_JPEG_XMP_MOST, kept.xmp),
+                exif=_at_most(JPEG_EXIF_MOST, kept.exif),
+                xmp=_at_most(JPEG_XMP_MOST, kept.xmp),
             ),
         )
 

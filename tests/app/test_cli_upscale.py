@@ -74,6 +74,20 @@ def test_the_extension_chooses_the_format_and_options_reach_the_engine(
     assert "then Lanczos to 100 × 75" in capsys.readouterr().out
 
 
+def test_a_result_has_16_bits_on_request_and_says_that_ai_made_it(
+    run, photo: Path, tmp_path: Path
+) -> None:
+    marked, bare = tmp_path / "marked.png", tmp_path / "bare.png"
+
+    assert run("upscale", photo, marked, "--bits", 16) == 0
+    assert run("upscale", photo, bare, "--no-mark") == 0
+
+    # The depth is a byte of the header.
+    assert [path.read_bytes()[24] for path in (marked, bare)] == [16, 8]
+    said = [b"compositeWithTrainedAlgorithmicMedia" in p.read_bytes() for p in (marked, bare)]
+    assert said == [True, False]
+
+
 def test_several_pictures_go_into_a_folder_under_telling_names(
     run, photo: Path, tmp_path: Path
 ) -> None:
@@ -195,6 +209,7 @@ def test_a_flag_raises_the_limit_on_megapixels(run, tmp_path: Path, capsys) -> N
             "Did you mean realesrgan-x4plus?",
         ),
         (["{photo}", "out.png", "--scale", "2", "--width", "100"], "contradict each other"),
+        (["{photo}", "out.jpg", "--bits", "16"], "holds 8 bits"),
         (["{photo}", "out.png", "--tile", "3"], "too small"),
         (["{photo}", "out.png", "--width", "99999"], "the most that is made here"),
         (["{photo}", "out.png", "--device", "toaster"], "can't be used here"),

@@ -308,7 +308,9 @@ def test_submit_takes_every_option(ada: Client, photo: Photo) -> None:
         "height": 60.0,
         "quality": 80,
         "lossless": True,
+        "bits": 8,
         "metadata": "none",
+        "mark": False,
         "precision": "fp32",
         "tile": 16,
         "long_side": None,
@@ -321,7 +323,9 @@ def test_submit_takes_every_option(ada: Client, photo: Photo) -> None:
     assert job["report"]["dtype"] == "fp32"
     assert job["report"]["tile"] == 16
     kept = batch["options"]
+    assert job["report"]["bits"] == 8
     assert (kept["quality"], kept["lossless"], kept["metadata"]) == (80, True, "none")
+    assert (kept["bits"], kept["mark"]) == (8, False)
     assert (kept["scale"], kept["width"]) == (None, 60)
 
 

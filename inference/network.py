@@ -20,7 +20,7 @@ from inference.meter import Meter, OnWork
 from inference.samples import peak
 from inference.split import split
 from inference.transfers import Download
-from inference.ways import Kernels, Way, arithmetic, prepare
+from inference.ways import Kernels, Way, arithmetic, prepare, run
 
 Pixels = NDArray[np.uint8]
 
@@ -173,7 +173,7 @@ class Network:
     @torch.inference_mode()
     def _strips(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
         if self._split is None:
-            yield 0, self._descriptor(image)
+            yield 0, run(self._descriptor, image)
             return
         yield from self._split.strips(image)
 

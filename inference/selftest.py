@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from inference import precision
 from inference.memory import is_out_of_memory
 from inference.verdicts import Verdicts
-from inference.ways import Way, arithmetic, prepare, ways
+from inference.ways import Way, arithmetic, prepare, run, ways
 
 # To be raised whenever the sample, a limit or a kernel changes: old verdicts are void then.
 _EDITION = 1
@@ -98,9 +98,12 @@ def _result(descriptor: Any, device: torch.device, way: Way) -> Tensor | None:
     trial = copy.deepcopy(descriptor)
     try:
         prepare(trial, device, way)
-        image = sample(descriptor.input_channels).to(device, way.dtype)
+        image = sample(descriptor.input_channels)
+        more_columns, more_rows = descriptor.size_requirements.get_padding(_SIDE, _SIDE)
+        image = nn.functional.pad(image, (0, more_columns, 0, more_rows), "replicate")
+        image = image.to(device, way.dtype).contiguous(memory_format=torch.channels_last)
         with arithmetic(device):
-            result: Tensor = trial(image.contiguous(memory_format=torch.channels_last))
+            result = run(trial, image)
     except RuntimeError as error:
         # Scarce memory says nothing about pixels, and must not be remembered as if it did.
         if is_out_of_memory(error):

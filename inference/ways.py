@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from inference import fused, precision
 
@@ -41,6 +42,15 @@ def prepare(descriptor: Any, device: torch.device, way: Way) -> None:
     descriptor.model.to(memory_format=torch.channels_last)
     if way.kernels == "onednn-fused":
         fused.fuse(descriptor.model)
+
+
+def run(descriptor: Any, image: Tensor) -> Tensor:
+    """What a network makes of an image of a size that it accepts, as it comes.
+
+    Not the descriptor's own call, which ends by clamping: an infinity would pass for white.
+    """
+    result: Tensor = descriptor._call_fn(descriptor.model, image)
+    return result
 
 
 def arithmetic(device: torch.device, tuned: bool = False) -> AbstractContextManager[None]:

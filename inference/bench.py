@@ -27,9 +27,11 @@ def measure(models: Path, model: str, way: str, device: str, photo: Path) -> dic
     from inference.allocator import keep_freed_memory
     from inference.engine import Engine
     from inference.options import Options
+    from inference.threads import keep_to_own_cores
     from inference.weights import ModelStore
 
     keep_freed_memory()
+    keep_to_own_cores()
     engine = Engine(ModelStore(models), device)
     options = Options(model=model, precision="fp32" if way == "fp32" else "auto")
     with photo.open("rb") as source:

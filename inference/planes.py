@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inference.samples import Pixels, peak
+from inference.transfers import upload
 
 Taken = tuple[int | None, ...]
 """The picture's channel for each plane of a network; `None` is an opaque plane."""
@@ -48,11 +49,11 @@ def tensor(
         [np.full_like(window[..., 0], white) if c is None else window[..., c] for c in taken]
     )[None]
     if planes.dtype == np.uint8:
-        image = torch.from_numpy(planes).to(device).to(dtype).div_(255)
+        image = upload(planes, device).to(dtype).div_(255)
     else:
         # Divided before it is shortened: fp16 ends at 65504. And widened here, because only some
         # devices convert from uint16.
-        image = torch.from_numpy(planes.astype(np.float32)).to(device).div_(white).to(dtype)
+        image = upload(planes.astype(np.float32), device).div_(white).to(dtype)
     height, width = window.shape[:2]
     pad_w, pad_h = padding(width, height)
     # The edge's own pixels, mirrored as far as there are any, then repeated.
@@ -64,15 +65,30 @@ def tensor(
     return image.contiguous(memory_format=torch.channels_last)
 
 
-def store(strip: Tensor, taken: Taken, result: Pixels) -> None:
-    """Round a strip of shape (1, C, h, w) into rows of the result, averaging repeated channels."""
-    strip = strip[0, :, : result.shape[0], : result.shape[1]].float().clamp(0, 1)
-    strip = strip.mul_(peak(result))
-    whole = torch.uint8 if result.dtype == np.uint8 else torch.int32
-    for channel in {c for c in taken if c is not None}:
-        planes = [index for index, c in enumerate(taken) if c == channel]
-        plane = strip[planes[0]] if len(planes) == 1 else strip[planes].mean(dim=0)
-        result[..., channel] = plane.round_().to(whole).cpu().numpy()
+def samples(strip: Tensor, taken: Taken, height: int, width: int, white: int) -> Tensor:
+    """Round a strip of shape (N, C, h, w) to whole numbers from 0 to `white`, on its own device.
+
+    The result has shape (N, height, width, channels), without what the network's sizes had added
+    on the right and at the bottom, and in uint8, or int32 where that does not hold `white`. Its
+    channels are those that were `taken`, in the picture's order; repeated ones are averaged.
+    """
+    values = strip[:, :, :height, :width].float().clamp(0, 1).mul_(white)
+    kept = made(taken)
+    planes = [
+        [index for index, taking in enumerate(taken) if taking == channel]
+        for channel in range(kept.start, kept.stop)
+    ]
+    if any(len(same) > 1 for same in planes):
+        means = [values[:, same].mean(dim=1, keepdim=True) for same in planes]
+        values = torch.cat(means, dim=1)
+    rounded = values[:, : len(planes)].round_()
+    return rounded.to(torch.uint8 if white == 255 else torch.int32).permute(0, 2, 3, 1)
+
+
+def made(taken: Taken) -> slice:
+    """The channels of the picture that a run makes. They are always neighbours."""
+    channels = [channel for channel in taken if channel is not None]
+    return slice(min(channels), max(channels) + 1)
 
 
 def confine_alpha(result: NDArray[Any], alpha: NDArray[Any], scale: int) -> None:

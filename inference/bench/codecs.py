@@ -51,7 +51,13 @@ def measure(setup: Setup, say: Callable[[str], None]) -> Result:
         measured.append(
             {
                 "name": photo.name,
-                **in_fresh_process(encode, path=enlarged, photo=photo, runs=setup.runs),
+                **in_fresh_process(
+                    encode,
+                    path=enlarged,
+                    photo=photo,
+                    runs=setup.runs,
+                    at_least=0 if setup.tiny else _AT_LEAST,
+                ),
             }
         )
     return {"model": model, "photos": measured, "mean": _means(measured)}
@@ -73,15 +79,18 @@ def enlarge(models: str, model: str, photo: str, path: str) -> Result:
     return {}
 
 
-def encode(path: str, photo: str, runs: int) -> Result:
-    """All encoders on one picture in turn, `runs` rounds: `size`, `encoders` by name."""
+def encode(path: str, photo: str, runs: int, at_least: float) -> Result:
+    """All encoders on one picture in turn, `runs` rounds: `size`, `encoders` by name.
+
+    In a round each is called for `at_least` so many seconds, and once in any case.
+    """
     pixels: NDArray[np.uint8] = np.load(path)
     ways = compared(pixels, _deep(Path(photo), pixels))
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     sizes = {name: way() for name, way in ways.items()}  # the first touch of everything
     for _ in range(runs):
         for name, way in ways.items():
-            seconds[name].append(_seconds(way))
+            seconds[name].append(_seconds(way, at_least))
     height, width, _ = pixels.shape
     return {
         "size": [width, height],
@@ -149,12 +158,13 @@ def _mean(values: Iterable[float]) -> float:
     return statistics.fmean(values)
 
 
-def _seconds(way: Encode) -> float:
-    """Seconds of one call, as the mean of as many as fill a third of a second."""
-    begin, calls = time.perf_counter(), 0
-    while (spent := time.perf_counter() - begin) < _AT_LEAST:
+def _seconds(way: Encode, at_least: float) -> float:
+    """Seconds of one call, as the mean of as many as fill the time."""
+    begin, calls, spent = time.perf_counter(), 0, 0.0
+    while not calls or spent < at_least:
         way()
         calls += 1
+        spent = time.perf_counter() - begin
     return spent / calls
 
 

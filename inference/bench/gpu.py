@@ -40,10 +40,10 @@ def measure(setup: Setup, say: Callable[[str], None]) -> Result:
         device=setup.device,
         photo=setup.photo,
         runs=setup.runs,
-        large=64 if setup.tiny else _LARGE,
+        large=48 if setup.tiny else _LARGE,
         small=32 if setup.tiny else _SMALL,
-        count=4 if setup.tiny else _SMALL_COUNT,
-        matmul=256 if setup.tiny else _MATMUL,
+        count=2 if setup.tiny else _SMALL_COUNT,
+        matmul=64 if setup.tiny else _MATMUL,
     )
 
 

@@ -18,7 +18,7 @@ from inference.bench.tables import markdown, number
 from inference.bench.ways import peak_memory, read
 
 _LARGE = (6000, 4000)
-_TINY = (150, 100)
+_TINY = (60, 40)
 # What a picture's pieces may take, where 4 GB is the bar for the whole process.
 _BUDGET = 2 << 30
 

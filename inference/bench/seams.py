@@ -44,7 +44,7 @@ def measure(setup: Setup, say: Callable[[str], None]) -> Result:
     for model in setup.networks:
         larger = _LARGER if model == COMPACT else _BAND
         for against, size in (("whole", _WHOLE), ("other tiles", larger)):
-            width, height = (160, 120) if setup.tiny else size
+            width, height = (80, 60) if setup.tiny else size
             say(f"{model}, {width} × {height} in tiles against {against}")
             exact.append(
                 in_fresh_process(
@@ -55,11 +55,11 @@ def measure(setup: Setup, say: Callable[[str], None]) -> Result:
                     width=width,
                     height=height,
                     against=against,
-                    tiles=(48, 80) if setup.tiny else _TILES,
+                    tiles=(32, 48) if setup.tiny else _TILES,
                 )
             )
         say(f"{model} in its own precision, at the cuts and elsewhere")
-        width, height = (192, 128) if setup.tiny else _REDUCED
+        width, height = (64, 32) if setup.tiny else _REDUCED
         reduced.append(
             in_fresh_process(
                 reduced_precision,
@@ -68,7 +68,7 @@ def measure(setup: Setup, say: Callable[[str], None]) -> Result:
                 photo=setup.photo,
                 width=width,
                 height=height,
-                tile=64 if setup.tiny else _REDUCED_TILE,
+                tile=32 if setup.tiny else _REDUCED_TILE,
             )
         )
     return {"exact": exact, "reduced": reduced}

@@ -107,7 +107,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", type=Path, required=True, help="folder of installed networks")
     parser.add_argument("--photo", type=Path, default=PHOTO)
     parser.add_argument("--runs", type=_positive, default=3, help="medians over so many runs")
-    parser.add_argument("--device", default="cpu", help="another one, as cuda, gives the part gpu")
+    parser.add_argument(
+        "--device", type=_device, default="cpu", help="another one, as cuda, gives the part gpu"
+    )
     names = ", ".join(PARTS)
     parser.add_argument("--only", type=_some_of(PARTS), help=f"some of {names}")
     parser.add_argument("--skip", type=_some_of(PARTS), default=(), help="large takes an hour")
@@ -131,6 +133,16 @@ def _some_of(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
         return chosen
 
     return some
+
+
+def _device(text: str) -> str:
+    import torch
+
+    try:
+        torch.empty(0, device=torch.device(text))
+    except (RuntimeError, AssertionError) as error:
+        raise argparse.ArgumentTypeError(f"{text} can't be used here") from error
+    return text
 
 
 def _positive(text: str) -> int:

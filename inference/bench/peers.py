@@ -65,12 +65,12 @@ def runner(peer: str, exported: Path, pixels: Pixels) -> Callable[[Pixels], Pixe
     def upscale(picture: Pixels) -> Pixels:
         planes = np.ascontiguousarray(picture.transpose(2, 0, 1)[None], np.float32)
         planes /= 255
-        return _to_pixels(run(planes)[0])
+        return to_pixels(run(planes)[0])
 
     return upscale
 
 
-def _to_pixels(planes: NDArray[np.float32]) -> Pixels:
+def to_pixels(planes: NDArray[np.float32]) -> Pixels:
     """(3, H, W) from 0 to 1 to (H, W, 3), clipped and rounded.
 
     By OpenCV, in a tenth of numpy's time: what is around a network should not decide between them.
@@ -107,7 +107,7 @@ def _openvino(peer: str, exported: Path, pixels: Pixels) -> Callable[[NDArray[np
             "INFERENCE_NUM_THREADS": cores(),
         },
     )
-    return lambda planes: compiled([planes])[0]
+    return lambda planes: compiled([planes], share_inputs=True, share_outputs=True)[0]
 
 
 def _installed(name: str) -> bool:

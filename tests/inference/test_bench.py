@@ -214,6 +214,13 @@ def test_parts_are_chosen_by_name_and_unknown_ones_refused(
     assert f"colours unknown; known are {', '.join(PARTS)}" in capsys.readouterr().err
 
 
+def test_a_device_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--models", "folder", "--device", "cuda:99"])
+
+    assert "cuda:99 can't be used here" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("given", "ran"),
     [

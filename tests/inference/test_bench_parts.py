@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from inference.bench import bars, codecs, gpu, plots, quality, seams, tables
+from inference.bench import bars, codecs, gpu, peers, plots, quality, seams, tables
 from inference.bench.memory import mirrored
 from inference.bench.setup import COMPACT, X4PLUS, Result
 from inference.bench.work import flops_per_pixel
@@ -64,6 +64,15 @@ def test_the_layers_are_left_as_they_were() -> None:
     flops_per_pixel(descriptor, 8)
 
     assert not any(layer._forward_hooks for layer in descriptor.model.modules())
+
+
+def test_what_peers_compute_is_clipped_and_rounded_as_ours_is() -> None:
+    planes = np.random.default_rng(3).uniform(-0.3, 1.3, (3, 40, 50)).astype(np.float32)
+
+    pixels = peers.to_pixels(planes)
+
+    assert pixels.dtype == np.uint8
+    assert (pixels == np.rint(np.clip(planes, 0, 1) * 255).transpose(1, 2, 0)).all()
 
 
 def test_a_matrix_product_has_a_rate() -> None:

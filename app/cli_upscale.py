@@ -107,9 +107,11 @@ def run(args: argparse.Namespace) -> int:
     # The slow import comes after everything that can be refused without it.
     from inference.allocator import keep_freed_memory
     from inference.engine import Engine
+    from inference.threads import keep_to_own_cores
     from inference.weights import ModelStore
 
     keep_freed_memory()
+    keep_to_own_cores()
     store = ModelStore(args.models)
     ensure_installed(store, options.model)
     engine = Engine(

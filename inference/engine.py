@@ -137,6 +137,7 @@ class Engine:
             weights_sha256=info.weights_sha256,
             device=_device_name(self.device),
             dtype=run.dtype or precision.name_of(network.dtype),
+            kernels=network.kernels,
             tile=run.tile,
             tiles=run.tiles,
             restarts=run.restarts,

@@ -12,17 +12,20 @@ from torch import Tensor
 from inference.errors import InvalidWeights, UnsupportedModel
 from inference.network import Network
 from inference.spandrel_import import spandrel
+from inference.ways import Way
 
 
 def load(
-    state_dict: Mapping[str, Tensor], device: torch.device, dtype_of: Callable[[Any], torch.dtype]
+    state_dict: Mapping[str, Tensor], device: torch.device, way_of: Callable[[Any], Way]
 ) -> Network:
     """Recognise an architecture by its weights and make it ready to run.
 
-    `dtype_of(descriptor)` chooses the dtype. Raises `UnsupportedModel` or `InvalidWeights`.
+    `way_of(descriptor)` chooses how, and leaves the descriptor as it is. Raises `UnsupportedModel`
+    or `InvalidWeights`, and what `way_of` raises.
     """
     descriptor = describe(state_dict)
-    return Network(descriptor, device, dtype_of(descriptor))
+    way = way_of(descriptor)
+    return Network(descriptor, device, way.dtype, way.kernels)
 
 
 def describe(state_dict: Mapping[str, Tensor]) -> Any:

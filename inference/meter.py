@@ -44,7 +44,7 @@ class Meter:
         if not isinstance(output, Tensor):
             return
         weight = getattr(module, "weight", None)
-        per_value = weight[0].numel() if isinstance(weight, Tensor) and weight.dim() > 1 else 1
+        per_value = weight.shape[1:].numel() if isinstance(weight, Tensor) else 1
         work = output.numel() * per_value
         if self._sample is not None:
             tensors = [t for t in (*inputs, output) if isinstance(t, Tensor)]

@@ -5,8 +5,8 @@ All of it comes from the weights through spandrel, never from a file name. Knows
 files or formats.
 """
 
-import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,10 @@ from torch import Tensor
 from inference import planes
 from inference.errors import UnsupportedModel
 from inference.meter import Meter, OnWork
+from inference.samples import peak
 from inference.split import split
+from inference.transfers import Download
+from inference.ways import Kernels, Way, arithmetic, prepare, run
 
 Pixels = NDArray[np.uint8]
 
@@ -40,8 +43,15 @@ class NonFiniteResult(ArithmeticError):
     """The network produced NaN or infinity, as half precision can."""
 
 
+# Windows of one shape after which cuDNN looks for the fastest kernels for that shape. It takes
+# longer than a window does, so there must be more of them to come: tiles, or pictures of one size.
+# Padding all windows to a few sizes would save the wait, but not at the picture's border: what lies
+# beyond it must be zero before every layer, not only before the first.
+_TUNED_AFTER = 2
+
+
 class Network:
-    """One loaded network on one device in one dtype."""
+    """One loaded network on one device, run in one way."""
 
     scale: int
     """Output size over input size."""
@@ -52,10 +62,17 @@ class Network:
     bytes_per_pixel: float
     """Memory that one pixel of a window needs at the worst moment of a call."""
 
-    def __init__(self, descriptor: Any, device: torch.device, dtype: torch.dtype) -> None:
-        """`descriptor` is spandrel's; it is moved to the device and dtype, not copied.
+    def __init__(
+        self,
+        descriptor: Any,
+        device: torch.device,
+        dtype: torch.dtype,
+        kernels: Kernels = "plain",
+    ) -> None:
+        """`descriptor` is spandrel's; it is made ready for the device and dtype, not copied.
 
-        Raises `UnsupportedModel` for networks that don't turn 1, 3 or 4 channels into as many.
+        `kernels` other than `plain` must have passed the self-test. Raises `UnsupportedModel` for
+        networks that don't turn 1, 3 or 4 channels into as many.
         """
         if descriptor.input_channels != descriptor.output_channels or (
             descriptor.input_channels not in (1, 3, 4)
@@ -67,6 +84,7 @@ class Network:
             )
         self.device = device
         self.dtype = dtype
+        self.kernels: Kernels = kernels
         self.architecture: str = descriptor.architecture.name
         self.tags: tuple[str, ...] = tuple(descriptor.tags)
         self.scale = descriptor.scale
@@ -74,9 +92,8 @@ class Network:
         self._channels: int = descriptor.input_channels
         self._sizes = descriptor.size_requirements
         self._descriptor = descriptor
-        descriptor.model.eval()
-        descriptor.to(device, dtype)
-        descriptor.model.to(memory_format=torch.channels_last)
+        self._seen: Counter[tuple[int, ...]] = Counter()
+        prepare(descriptor, device, Way(dtype, kernels))
         self._split = split(descriptor)
         self.halo = _halo(descriptor) * (self._split.unshuffle if self._split else 1)
         self._meter = Meter(descriptor.model)
@@ -90,19 +107,49 @@ class Network:
         each pixel. `on_work(share)` is called after every layer with the share of this call that
         is done, in [0, 1]; an exception that it raises ends the call. Raises `NonFiniteResult`.
         """
-        height, width, channels = window.shape
+        return self.batch([window], on_work)[0]
+
+    def batch(self, windows: Sequence[Pixels], on_work: OnWork | None = None) -> list[Pixels]:
+        """Enlarge windows of one shape and dtype together, each as a call would enlarge it.
+
+        A GPU is faster with several small windows at once, a CPU is not. On a GPU `on_work` tells
+        what was handed over to it, which is up to a strip ahead of what it has done.
+        """
+        height, width, channels = windows[0].shape
         s = self.scale
-        result = np.empty((height * s, width * s, channels), np.uint8)
+        results = [np.empty((height * s, width * s, channels), windows[0].dtype) for _ in windows]
         runs = planes.runs(channels, self._channels)
-        for index, taken in enumerate(runs):
-            self._meter.start(height * width, on_work, index / len(runs), 1 / len(runs))
-            for top, strip in self._strips(self._image(window, taken)):
-                if not math.isfinite(strip.float().sum().item()):
-                    raise NonFiniteResult
-                planes.store(strip, taken, result[top : top + strip.shape[-2]])
+        tuned = self._is_worth_tuning((len(windows), height, width))
+        with arithmetic(self.device, tuned):
+            for index, taken in enumerate(runs):
+                pixels = len(windows) * height * width
+                self._meter.start(pixels, on_work, index / len(runs), 1 / len(runs))
+                self._run(windows, taken, results)
         if channels in (2, 4):
-            planes.confine_alpha(result[..., -1], window[..., -1], s)
-        return result
+            for window, result in zip(windows, results, strict=True):
+                planes.confine_alpha(result[..., -1], window[..., -1], s)
+        return results
+
+    def _run(
+        self, windows: Sequence[Pixels], taken: planes.Taken, results: Sequence[Pixels]
+    ) -> None:
+        """Fill the channels that are `taken`, each strip while the next one is on its way."""
+        height, width, _ = results[0].shape
+        before: tuple[slice, Download] | None = None
+        for top, strip in self._strips(self._images(windows, taken)):
+            bottom = min(height, top + strip.shape[-2])
+            numbers = planes.samples(strip, taken, bottom - top, width, peak(results[0]))
+            # Summed, not tested one by one: every NaN or infinity leaves its trace in the sum.
+            now = slice(top, bottom), Download(numbers, strip.sum(dtype=torch.float32))
+            if before:
+                _place(*before, taken, results)
+            before = now
+        if before:
+            _place(*before, taken, results)
+
+    def _is_worth_tuning(self, shape: tuple[int, ...]) -> bool:
+        self._seen[shape] += 1
+        return self._seen[shape] > _TUNED_AFTER
 
     @property
     def largest_window(self) -> int:
@@ -113,7 +160,12 @@ class Network:
 
     @property
     def bytes_of_weights(self) -> int:
-        return sum(p.numel() * p.element_size() for p in self._descriptor.model.parameters())
+        model = self._descriptor.model
+        return sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
+
+    def _images(self, windows: Sequence[Pixels], taken: planes.Taken) -> Tensor:
+        images = [self._image(window, taken) for window in windows]
+        return images[0] if len(images) == 1 else torch.cat(images)
 
     def _image(self, window: Pixels, taken: planes.Taken) -> Tensor:
         return planes.tensor(window, taken, self.device, self.dtype, self._sizes.get_padding)
@@ -121,7 +173,7 @@ class Network:
     @torch.inference_mode()
     def _strips(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
         if self._split is None:
-            yield 0, self._descriptor(image)
+            yield 0, run(self._descriptor, image)
             return
         yield from self._split.strips(image)
 
@@ -147,6 +199,14 @@ class Network:
         self._meter.learn(side * side, tail)
         output = self._channels * self.scale**2 * (4 + self.dtype.itemsize)
         return _OVERHEAD * self._meter.bytes_per_pixel + output
+
+
+def _place(rows: slice, arriving: Download, taken: planes.Taken, results: Sequence[Pixels]) -> None:
+    numbers, total = arriving.wait()
+    if not np.isfinite(total):
+        raise NonFiniteResult
+    for result, of_one in zip(results, numbers, strict=True):
+        result[rows, :, planes.made(taken)] = of_one
 
 
 def _halo(descriptor: Any) -> int:

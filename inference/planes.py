@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from inference.transfers import upload
+
 Pixels = NDArray[np.uint8]
 
 Taken = tuple[int | None, ...]
@@ -45,7 +47,7 @@ def tensor(
     planes = [
         np.full(window.shape[:2], 255, np.uint8) if c is None else window[..., c] for c in taken
     ]
-    image = torch.from_numpy(np.stack(planes)[None]).to(device)
+    image = upload(np.stack(planes)[None], device)
     image = image.to(dtype).div_(255)
     height, width = window.shape[:2]
     pad_w, pad_h = padding(width, height)
@@ -58,13 +60,30 @@ def tensor(
     return image.contiguous(memory_format=torch.channels_last)
 
 
-def store(strip: Tensor, taken: Taken, result: Pixels) -> None:
-    """Round a strip of shape (1, C, h, w) into rows of the result, averaging repeated channels."""
-    strip = strip[0, :, : result.shape[0], : result.shape[1]].float().clamp(0, 1).mul_(255)
-    for channel in {c for c in taken if c is not None}:
-        planes = [index for index, c in enumerate(taken) if c == channel]
-        plane = strip[planes[0]] if len(planes) == 1 else strip[planes].mean(dim=0)
-        result[..., channel] = plane.round_().to(torch.uint8).cpu().numpy()
+def samples(strip: Tensor, taken: Taken, height: int, width: int, white: int) -> Tensor:
+    """Round a strip of shape (N, C, h, w) to whole numbers from 0 to `white`, on its own device.
+
+    The result has shape (N, height, width, channels), without what the network's sizes had added
+    on the right and at the bottom, and in uint8, or int32 where that does not hold `white`. Its
+    channels are those that were `taken`, in the picture's order; repeated ones are averaged.
+    """
+    values = strip[:, :, :height, :width].float().clamp(0, 1).mul_(white)
+    kept = made(taken)
+    planes = [
+        [index for index, taking in enumerate(taken) if taking == channel]
+        for channel in range(kept.start, kept.stop)
+    ]
+    if any(len(same) > 1 for same in planes):
+        means = [values[:, same].mean(dim=1, keepdim=True) for same in planes]
+        values = torch.cat(means, dim=1)
+    rounded = values[:, : len(planes)].round_()
+    return rounded.to(torch.uint8 if white == 255 else torch.int32).permute(0, 2, 3, 1)
+
+
+def made(taken: Taken) -> slice:
+    """The channels of the picture that a run makes. They are always neighbours."""
+    channels = [channel for channel in taken if channel is not None]
+    return slice(min(channels), max(channels) + 1)
 
 
 def confine_alpha(result: Pixels, alpha: Pixels, scale: int) -> None:

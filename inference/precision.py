@@ -1,6 +1,10 @@
-"""Which arithmetic a network runs in, by device and by what the network supports."""
+"""Which arithmetics a network may run in, best first, by device and by what the network supports.
+
+Whether the best one is good enough for a network's pixels is for `selftest` to find out.
+"""
 
 import platform
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,13 +21,17 @@ _NAMES: dict[torch.dtype, str] = {dtype: name for name, dtype in _DTYPES.items()
 _TELLING_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16")
 _TELLING_FLAGS_ARM = ("asimd", "bf16", "i8mm", "sve", "sve2", "svebf16")
 
+# Of the convolution by which bf16 is compared with fp32: a few milliseconds, all in the cache.
+_PROBE_CHANNELS, _PROBE_SIDE, _PROBE_RUNS = 64, 48, 5
 
-def choose(requested: Precision, device: torch.device, descriptor: Any) -> torch.dtype:
-    """The dtype to run in. `descriptor` is spandrel's.
 
-    `auto` gives fp16 on CUDA, bf16 on a CPU that multiplies it in hardware, else fp32, and never
-    what the network does not support. Raises `InvalidOptions` when a precision is demanded that
-    the network does not support.
+def dtypes(requested: Precision, device: torch.device, descriptor: Any) -> tuple[torch.dtype, ...]:
+    """The dtypes to try in turn; the last one is right in any case. `descriptor` is spandrel's.
+
+    `auto` gives fp16, bf16, fp32 on CUDA, which is also torch's name for ROCm; bf16, fp32 on a CPU
+    that multiplies bf16 faster than fp32; fp16, fp32 on other devices, of which none was at hand
+    to try. What the network does not support is left out. A precision that is demanded is the only
+    one. Raises `InvalidOptions` when the network does not support it.
     """
     supported = {
         "fp32": True,
@@ -33,15 +41,51 @@ def choose(requested: Precision, device: torch.device, descriptor: Any) -> torch
     if requested != "auto":
         if not supported[requested]:
             raise InvalidOptions(f"This network does not work in {requested}.", "Use auto or fp32.")
-        return _DTYPES[requested]
-    if device.type == "cuda":
-        if supported["fp16"]:
-            return torch.float16
-        if supported["bf16"] and torch.cuda.is_bf16_supported(including_emulation=False):
-            return torch.bfloat16
-    if device.type == "cpu" and supported["bf16"] and has_bf16_hardware():
-        return torch.bfloat16
-    return torch.float32
+        return (_DTYPES[requested],)
+    if device.type == "cpu":
+        fast = {"bf16": supported["bf16"] and bf16_is_fast()}
+    elif device.type == "cuda":
+        bf16 = supported["bf16"] and torch.cuda.is_bf16_supported(including_emulation=False)
+        fast = {"fp16": supported["fp16"], "bf16": bf16}
+    else:
+        fast = {"fp16": supported["fp16"]}
+    return (*(_DTYPES[name] for name, usable in fast.items() if usable), torch.float32)
+
+
+@cache
+def bf16_is_fast() -> bool:
+    """Whether a convolution takes less time in bf16 than in fp32 on this CPU.
+
+    Flags alone don't tell. With `avx512_bf16` an EPYC takes half the time of fp32; a Xeon whose
+    host hides its AMX units takes nearly twice: 87 against 160 GFLOP/s a core. Where bf16 is
+    emulated, it is slower in any case and nothing is tried.
+    """
+    if not has_bf16_hardware():
+        return False
+    threads = torch.get_num_threads()
+    # Several threads would also wait for each other, and for whoever else is on the machine.
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            return _seconds(torch.bfloat16) < _seconds(torch.float32)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _seconds(dtype: torch.dtype) -> float:
+    """The least processor time of a convolution like those of RRDBNet."""
+    side, channels = _PROBE_SIDE, _PROBE_CHANNELS
+    layer: Any = torch.nn.Conv2d(channels, channels, 3, padding=1, dtype=dtype)
+    layer.to(memory_format=torch.channels_last)
+    image = torch.ones(1, channels, side, side, dtype=dtype)
+    image = image.contiguous(memory_format=torch.channels_last)
+    layer(image)
+    spent = []
+    for _ in range(_PROBE_RUNS):
+        begin = time.thread_time()
+        layer(image)
+        spent.append(time.thread_time() - begin)
+    return min(spent)
 
 
 def name_of(dtype: torch.dtype) -> str:

@@ -41,6 +41,8 @@ class Report:
     """Bytes: the process's resident peak on a CPU, the allocator's peak on a GPU."""
     versions: dict[str, str]
     """Of the libraries that decide a pixel's value."""
+    kernels: str = "plain"
+    """`plain` for torch's own layers, or `onednn-fused`; see `inference.ways`."""
     notes: tuple[str, ...] = ()
     """Sentences about what the reader might not expect."""
 

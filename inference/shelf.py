@@ -4,16 +4,18 @@ Knows which weights run where and in which arithmetic; nothing of pictures.
 """
 
 from collections import OrderedDict
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
-from inference import precision
+from inference import precision, selftest
 from inference.errors import InvalidOptions
-from inference.installed import InstalledModel
+from inference.installed import InstalledModel, ModelFolder
 from inference.loader import load
 from inference.network import Network
 from inference.options import Precision
+from inference.verdicts import Verdicts
+from inference.ways import Way
 from inference.weights import StoredWeights
 
 DEFAULT_WARM_BYTES = 1 << 30
@@ -32,6 +34,7 @@ class Shelf:
         """As for `Engine`. Raises `InvalidOptions` for a device that is not there."""
         self.device = _device(device)
         self._models = models
+        self._verdicts = Verdicts(models.path if isinstance(models, ModelFolder) else None)
         self._warm_bytes = warm_bytes
         self._warm: OrderedDict[tuple[str, str], tuple[Network, InstalledModel]] = OrderedDict()
 
@@ -43,17 +46,20 @@ class Shelf:
     def network(self, name: str, wanted: Precision) -> tuple[Network, InstalledModel]:
         """The network of a model, and what is known of the model.
 
-        Raises what the store and `load` raise, and `InvalidOptions` for a precision that the
-        network does not support.
+        It runs in the fastest way that gives the right pixels, which the first time on a machine
+        is found out with a small picture. Raises what the store and `load` raise, and
+        `InvalidOptions` for a precision that the network does not support.
         """
         key = (name, wanted)
         if key not in self._warm:
             weights = self._models.load(name)
-            network = load(
-                weights.state_dict,
-                self.device,
-                lambda descriptor: precision.choose(wanted, self.device, descriptor),
-            )
+
+            def way_of(descriptor: Any) -> Way:
+                dtypes = precision.dtypes(wanted, self.device, descriptor)
+                sha256 = weights.info.weights_sha256
+                return selftest.choose(descriptor, self.device, dtypes, sha256, self._verdicts)
+
+            network = load(weights.state_dict, self.device, way_of)
             self._warm[key] = network, weights.info
         self._warm.move_to_end(key)
         while len(self._warm) > 1 and self._total() > self._warm_bytes:
@@ -66,7 +72,7 @@ class Shelf:
 
 def _device(wanted: str) -> torch.device:
     if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(_best())
     try:
         device = torch.device(wanted)
         torch.empty(0, device=device)
@@ -75,3 +81,9 @@ def _device(wanted: str) -> torch.device:
             f"The device {wanted!r} can't be used here.", "Use auto or cpu."
         ) from error
     return device
+
+
+def _best() -> str:
+    if torch.cuda.is_available():  # on ROCm too
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"

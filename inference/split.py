@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inference.fused import FusedConv
+
 # 3x3 convolutions of the tail reach 1 + 0.5 + 0.25 + 0.25 pixels of the trunk's grid at most (one
 # at each enlarged size, two more at the last), whatever the number of enlargements.
 _HALO = 2
@@ -33,15 +35,15 @@ class TrunkAndTail:
         self.unshuffle: int = network.shuffle_factor or 1
 
     def strips(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
-        """Yield (first output row, result of shape (1, C, rows, W)) from top to bottom.
+        """Yield (first output row, result of shape (N, C, rows, W)) from top to bottom.
 
-        `image` has shape (1, C, H, W), both sides a multiple of `unshuffle`.
+        `image` has shape (N, C, H, W), both sides a multiple of `unshuffle`.
         """
         if self.unshuffle > 1:
             image = torch.pixel_unshuffle(image, self.unshuffle)
         features = self.trunk(image)
         height, width = features.shape[-2:]
-        rows = max(_LEAST_ROWS, _STRIP_PIXELS // width)
+        rows = max(_LEAST_ROWS, _STRIP_PIXELS // (width * len(features)))
         for top in range(0, height, rows):
             bottom = min(height, top + rows)
             first, last = max(0, top - _HALO), min(height, bottom + _HALO)
@@ -56,9 +58,9 @@ def split(descriptor: Any) -> TrunkAndTail | None:
     if descriptor.architecture.id != "ESRGAN" or not isinstance(network.model, nn.Sequential):
         return None
     for module in network.model[2:].children():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | FusedConv):
             if module.kernel_size != (3, 3) or module.padding != (1, 1):
                 return None
-        elif not isinstance(module, nn.Upsample | nn.LeakyReLU):
+        elif not isinstance(module, nn.Upsample | nn.LeakyReLU | nn.Identity):
             return None
     return TrunkAndTail(network)

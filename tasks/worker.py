@@ -46,10 +46,12 @@ class _Worker:
         # Here, and not above: neither the web process nor the scheduler may import torch.
         from inference.allocator import keep_freed_memory
         from inference.engine import Engine
+        from inference.threads import keep_to_own_cores
         from inference.weights import ModelStore
         from tasks.upscaling import Upscaler
 
         keep_freed_memory()
+        keep_to_own_cores()
         engine = Engine(
             ModelStore(self._settings.models_dir),
             self._settings.device,

@@ -59,9 +59,11 @@ def job(models: str, model: str, photo: str, result: str = "", budget: int | Non
     from inference.allocator import keep_freed_memory
     from inference.engine import Engine
     from inference.options import Options
+    from inference.threads import keep_to_own_cores
     from inference.weights import ModelStore
 
     keep_freed_memory()
+    keep_to_own_cores()
     engine = Engine(ModelStore(Path(models)), "cpu")
     written = Path(result or f"{photo}.{model}.png")
     begin = time.perf_counter()

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.bench.setup import Result, cores
+from inference.bench.setup import Result
+from inference.threads import cores
 
 Pixels = NDArray[np.uint8]
 

@@ -42,9 +42,11 @@ def job(models: str, model: str, scale: int, photo: str) -> Result:
     from inference.engine import Engine
     from inference.options import Options
     from inference.pyramid import Previews
+    from inference.threads import keep_to_own_cores
     from inference.weights import ModelStore
 
     keep_freed_memory()
+    keep_to_own_cores()
     engine = Engine(ModelStore(Path(models)), "cpu")
     with Path(photo).open("rb") as source:
         report = engine.upscale(

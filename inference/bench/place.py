@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from inference.bench.setup import Result, cores
+from inference.bench.setup import Result
+from inference.threads import cores
 
 _OURS = ("torch", "spandrel", "numpy", "pillow", "opencv-python-headless", "isal")
 _PACKAGES = (*_OURS, "onnxruntime", "openvino")

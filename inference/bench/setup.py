@@ -1,6 +1,5 @@
 """What a run of the benchmarks is asked to measure. Knows nothing of how."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,14 +34,3 @@ class Setup:
     """Where the part `gpu` runs; all others run on the CPU."""
     tiny: bool = False
     """Sizes that only prove that a part works. Its figures mean nothing."""
-
-
-def cores() -> int:
-    """The cores that this process may use; every way of running a network is given all of them.
-
-    Libraries count differently on their own: some count cores, some hardware threads, and some see
-    those of the machine where a container has fewer.
-    """
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

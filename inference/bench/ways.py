@@ -17,7 +17,8 @@ from PIL import Image
 
 from inference.bench import peers
 from inference.bench.quality import largest_difference, psnr
-from inference.bench.setup import Result, cores
+from inference.bench.setup import Result
+from inference.threads import cores, keep_to_own_cores
 
 Pixels = NDArray[np.uint8]
 Upscale = Callable[[Pixels], Pixels]
@@ -103,15 +104,13 @@ class Plain:
 
 
 def _network(models: str, model: str, way: str) -> tuple[Upscale, str]:
-    import torch
-
     from inference.allocator import keep_freed_memory
     from inference.precision import name_of
     from inference.shelf import Shelf
     from inference.weights import ModelStore
 
     keep_freed_memory()
-    torch.set_num_threads(cores())
+    keep_to_own_cores()
     shelf = Shelf(ModelStore(Path(models)), "cpu", 1 << 30)
     network, _ = shelf.network(model, "fp32" if way == "fp32" else "auto")
     return network, name_of(network.dtype)
@@ -126,6 +125,7 @@ def _job(models: str, model: str, photo: str) -> tuple[Pixels, Result]:
     from inference.weights import ModelStore
 
     keep_freed_memory()
+    keep_to_own_cores()
     engine = Engine(ModelStore(Path(models)), "cpu")
     options = Options(model=model, output_format="png")
     spent: list[float] = []

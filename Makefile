@@ -6,8 +6,6 @@ TEST_MODELS := .cache/models
 # Real processes against the clock: nothing else runs on the machine meanwhile.
 ALONE := tests/faults tests/app/test_processes.py
 MODELS := realesrgan-x4plus realesrgan-x4plus-anime-6b realesr-animevideov3
-TABLE_MODELS := dat-light-x2 dat-light-x3 dat-light-x4
-RESULTS := build/bench
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
@@ -54,6 +52,9 @@ test: install weights lint  ## Everything that must hold
 
 test-faults: install weights  ## Kill, fill and lock everything for some minutes
 	$(BIN)/pytest -m faults
+
+RESULTS := build/bench
+TABLE_MODELS := dat-light-x2 dat-light-x3 dat-light-x4
 
 $(VENV)/bench-installed: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench

@@ -112,7 +112,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     names = ", ".join(PARTS)
     parser.add_argument("--only", type=_some_of(PARTS), help=f"some of {names}")
-    parser.add_argument("--skip", type=_some_of(PARTS), default=(), help="large takes an hour")
+    parser.add_argument(
+        "--skip", type=_some_of(PARTS), default=(), help="leave some out; large takes an hour"
+    )
     parser.add_argument("--networks", type=_some_of(NETWORKS), default=NETWORKS)
     parser.add_argument("--ways", type=_some_of(ways.WAYS), help=f"some of {', '.join(ways.WAYS)}")
     parser.add_argument("--json", type=Path, help="write every figure to this file")

@@ -33,7 +33,7 @@ def measure(setup: Setup, say: Say) -> Result:
             chosen.append(way)
     if "plain" not in chosen:
         chosen.insert(0, "plain")  # all others are measured against it
-    exported = _export(setup, chosen)
+    exported = _export(setup, chosen, failed)
     runs: dict[tuple[str, str], list[Result]] = {}
     for number_of_run in range(setup.runs):
         for model in setup.networks:
@@ -103,11 +103,17 @@ def _summary(runs: list[Result], plain: list[Result] | None) -> Result:
     }
 
 
-def _export(setup: Setup, chosen: list[str]) -> dict[str, Path]:
-    """The networks as ONNX files, where a peer wants them."""
+def _export(setup: Setup, chosen: list[str], failed: list[str]) -> dict[str, Path]:
+    """The networks as ONNX files, where a peer wants them.
+
+    Where exporting fails, `failed` is told; the peers will then say that there is no file.
+    """
     if not any(way in peers.PEERS for way in chosen):
         return {}
     files = {model: setup.folder / f"{model}.onnx" for model in setup.networks}
     for model, path in files.items():
-        in_fresh_process(peers.export, models=setup.models, model=model, path=path)
+        try:
+            in_fresh_process(peers.export, models=setup.models, model=model, path=path)
+        except MeasurementFailed as failure:
+            failed.append(f"{model} could not be exported: {failure}")
     return files

@@ -25,7 +25,7 @@ Pixels = NDArray[np.uint8]
 # One megapixel whole; larger ones are cut in two ways that have hardly a cut in common. The deep
 # networks get a band, wide as a large photo, that takes minutes and not hours.
 _WHOLE = (1154, 866)
-_LARGER = (3000, 2000)
+_LARGER = (2800, 1900)
 _BAND = (6000, 160)
 _TILES = (256, 416)
 # A multiple of the tile on both sides: however a plan balances its tiles, it cuts there.

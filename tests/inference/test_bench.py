@@ -195,6 +195,31 @@ def test_a_way_that_fails_fails_the_command_and_leaves_the_others_their_figures(
     assert "| plain (fp32) |" in told
 
 
+@pytest.mark.usefixtures("in_this_process")
+def test_a_network_that_cannot_be_exported_costs_the_peers_their_rows_and_nobody_else(
+    models_path: Path,
+    crop: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call = networks.in_fresh_process  # type: ignore[attr-defined]
+
+    def without_exporter(function: Callable[..., Result], **arguments: object) -> Result:
+        if function is peers.export or arguments["way"] in peers.PEERS:
+            raise MeasurementFailed("an operator is missing")
+        return call(function, **arguments)
+
+    monkeypatch.setattr(networks, "in_fresh_process", without_exporter)
+    monkeypatch.setattr(peers, "missing", lambda peer: None)
+
+    assert run(models_path, crop, "--only", "networks", "--ways", "plain,onnxruntime") == 1
+
+    told = capsys.readouterr().out
+    assert f"{COMPACT} could not be exported: an operator is missing" in told
+    assert f"{COMPACT}, onnxruntime failed: " in told
+    assert "| plain (fp32) |" in told
+
+
 def test_what_another_process_finds_arrives_here() -> None:
     assert in_fresh_process(json.loads, s='{"a": [1, "é"]}') == {"a": [1, "é"]}
 

@@ -4,11 +4,9 @@ Runs on any torch device, so that its code can be tried where no GPU is; on a CP
 nothing. Timings end with a synchronisation of the device.
 """
 
-import statistics
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +14,11 @@ from numpy.typing import NDArray
 from inference.bench.fresh import in_fresh_process
 from inference.bench.memory import mirrored
 from inference.bench.quality import largest_difference, psnr
+from inference.bench.rates import matmul_tflops, seconds
 from inference.bench.setup import X4PLUS, Result, Setup
 from inference.bench.tables import markdown, number
 from inference.bench.ways import peak_memory, read
-
-if TYPE_CHECKING:  # the command itself needs no torch
-    from inference.network import Network
+from inference.network import Network
 
 Pixels = NDArray[np.uint8]
 
@@ -29,7 +26,6 @@ _LARGE = 1024
 _SMALL, _SMALL_COUNT = 256, 64
 _CROP = 512  # the fp32 reference needs some 12 KB a pixel
 _MATMUL = 8192
-_WARM_UP = 4  # the engine looks for the best algorithm when a shape comes the third time
 
 
 def measure(setup: Setup, say: Callable[[str], None]) -> Result:
@@ -83,9 +79,9 @@ def on_device(
     target = shelf.device
     picture = mirrored(read(photo), large, large)
     many = [mirrored(np.roll(picture, 7 * i, axis=1), small, small) for i in range(count)]
-    one = _seconds(lambda: network(picture), target, runs)
+    one = seconds(lambda: network(picture), target, runs)
     together = max(1, large**2 // small**2)
-    all_small = _seconds(lambda: _upscale_all(network, many, together), target, runs)
+    all_small = seconds(lambda: _upscale_all(network, many, together), target, runs)
     peak = torch.cuda.max_memory_allocated(target) if target.type == "cuda" else peak_memory()
     descriptor = describe(store.load(model).state_dict)
     work = flops_per_pixel(descriptor)
@@ -102,20 +98,11 @@ def on_device(
         "megapixels_small": count * small**2 / all_small / 1e6,
         "flops_per_pixel": work,
         "tflops": work * large**2 / one / 1e12,
-        "matmul_tflops": matmul_tflops(target, network.dtype, matmul, runs),
+        "matmul_tflops": matmul_tflops(target, network.dtype, matmul, 3 * runs),
         "psnr": psnr(result, exact),
         "largest": largest_difference(result, exact),
         "peak_memory": peak,
     }
-
-
-def matmul_tflops(device: Any, dtype: Any, side: int, runs: int) -> float:
-    """What the product of two random matrices of `side` × `side` reaches, in TFLOP/s."""
-    import torch
-
-    left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    with torch.inference_mode():
-        return 2 * side**3 / _seconds(lambda: left @ right, device, 3 * runs) / 1e12
 
 
 def table(result: Result) -> str:
@@ -136,7 +123,7 @@ def table(result: Result) -> str:
     )
 
 
-def _upscale_all(network: "Network", pictures: list[Pixels], together: int) -> None:
+def _upscale_all(network: Network, pictures: list[Pixels], together: int) -> None:
     """As many at once as have the pixels of the large picture."""
     for first in range(0, len(pictures), together):
         network.batch(pictures[first : first + together])
@@ -154,23 +141,3 @@ def _exact(descriptor: Any, pixels: Pixels, device: Any) -> NDArray[np.float32]:
         result = descriptor(tensor.permute(2, 0, 1)[None].float() / 255)
     values: NDArray[np.float32] = (result[0].permute(1, 2, 0) * 255).cpu().numpy()
     return values
-
-
-def _seconds(run: Callable[[], object], device: Any, runs: int) -> float:
-    """The median of several calls, each to its end on the device, after some that warm it up."""
-    import torch
-
-    def finished() -> None:
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        elif device.type == "mps":
-            torch.mps.synchronize()
-
-    spent = []
-    for _ in range(_WARM_UP + runs):
-        finished()
-        begin = time.perf_counter()
-        run()
-        finished()
-        spent.append(time.perf_counter() - begin)
-    return statistics.median(spent[_WARM_UP:])

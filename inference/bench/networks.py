@@ -8,18 +8,22 @@ from pathlib import Path
 
 from inference.bench import peers, ways
 from inference.bench.fresh import MeasurementFailed, in_fresh_process
+from inference.bench.rates import cpu_rates
 from inference.bench.setup import Result, Setup
 from inference.bench.tables import markdown, median, number
 
 Say = Callable[[str], None]
 
+_MATMUL = 2048
+
 
 def measure(setup: Setup, say: Say) -> Result:
     """Every network in every way, `runs` times.
 
-    Fields: `size` of the photo, `networks` with the figures of each way by its name (medians of
-    `seconds` and `peak_memory`; `ratio` to plain; `psnr` and `largest` difference against plain;
-    `runs` with every single one), `left_out` and `failed` with sentences.
+    Fields: `size` of the photo, `rates` as `cpu_rates` gives them, `networks` with the figures of
+    each way by its name (medians of `seconds` and `peak_memory`; `ratio` to plain; `psnr` and
+    `largest` difference against plain; `runs` with every single one), `left_out` and `failed` with
+    sentences.
     """
     left_out: list[str] = []
     failed: list[str] = []
@@ -34,6 +38,7 @@ def measure(setup: Setup, say: Say) -> Result:
     if "plain" not in chosen:
         chosen.insert(0, "plain")  # all others are measured against it
     exported = _export(setup, chosen, failed)
+    rates = in_fresh_process(cpu_rates, side=64 if setup.tiny else _MATMUL)
     runs: dict[tuple[str, str], list[Result]] = {}
     for number_of_run in range(setup.runs):
         for model in setup.networks:
@@ -57,6 +62,7 @@ def measure(setup: Setup, say: Say) -> Result:
     height, width, _ = ways.read(setup.photo).shape
     return {
         "size": [width, height],
+        "rates": rates,
         "networks": {
             model: {
                 way: _summary(runs[model, way], runs.get((model, "plain")))
@@ -86,8 +92,14 @@ def table(result: Result) -> str:
         for way, figures in by_way.items()
     ]
     header = ("network", "way", "seconds", "× plain", "PSNR", "largest", "peak MB")
+    rates = result["rates"]
+    multiplied = (
+        f"A product of large matrices reaches {rates['fp32']:.2f} TFLOP/s in fp32 here and "
+        f"{rates['bf16']:.2f} in bf16."
+    )
     told = "".join(f"\n\n{line}" for line in (*result["left_out"], *result["failed"]))
-    return f"## Networks: {width} × {height} pixels\n\n{markdown(header, rows)}{told}"
+    title = f"## Networks: {width} × {height} pixels"
+    return f"{title}\n\n{multiplied}\n\n{markdown(header, rows)}{told}"
 
 
 def _summary(runs: list[Result], plain: list[Result] | None) -> Result:

@@ -70,6 +70,7 @@ def test_a_run_leaves_tables_every_figure_and_where_it_was_measured(
     assert kept["place"]["flags"] == here["flags"]
     assert kept["place"]["versions"]["torch"]
     assert kept["parts"]["networks"]["size"] == [48, 40]
+    assert kept["parts"]["networks"]["rates"]["bf16"] > 0
     measured = kept["parts"]["networks"]["networks"][COMPACT]
     assert list(measured) == chosen
     for figures in measured.values():
@@ -182,7 +183,7 @@ def test_a_way_that_fails_fails_the_command_and_leaves_the_others_their_figures(
     call = networks.in_fresh_process  # type: ignore[attr-defined]
 
     def killed(function: Callable[..., Result], **arguments: object) -> Result:
-        if arguments["way"] == "auto":
+        if arguments.get("way") == "auto":
             raise MeasurementFailed("it ended with status -9")
         return call(function, **arguments)
 
@@ -205,7 +206,7 @@ def test_a_network_that_cannot_be_exported_costs_the_peers_their_rows_and_nobody
     call = networks.in_fresh_process  # type: ignore[attr-defined]
 
     def without_exporter(function: Callable[..., Result], **arguments: object) -> Result:
-        if function is peers.export or arguments["way"] in peers.PEERS:
+        if function is peers.export or arguments.get("way") in peers.PEERS:
             raise MeasurementFailed("an operator is missing")
         return call(function, **arguments)
 

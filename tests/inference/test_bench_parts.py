@@ -1,11 +1,13 @@
 """The parts of the benchmarks that are arithmetic: no clock, no process."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from inference.bench import bars, codecs, gpu, peers, plots, quality, seams, tables
+from inference.bench import bars, codecs, peers, plots, quality, rates, seams, tables
 from inference.bench.memory import mirrored
 from inference.bench.setup import COMPACT, X4PLUS, Result
 from inference.bench.work import flops_per_pixel
@@ -16,6 +18,15 @@ from tests.inference.pictures import noise
 
 Compact = spandrel.architectures.Compact.Compact
 ESRGAN = spandrel.architectures.ESRGAN.ESRGAN
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Two that wait for each other on a busy machine take ten times as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def test_psnr_is_that_of_the_definition() -> None:
@@ -76,7 +87,7 @@ def test_what_peers_compute_is_clipped_and_rounded_as_ours_is() -> None:
 
 
 def test_a_matrix_product_has_a_rate() -> None:
-    assert gpu.matmul_tflops(torch.device("cpu"), torch.float32, 64, 1) > 0
+    assert rates.matmul_tflops(torch.device("cpu"), torch.float32, 64, 1) > 0
 
 
 def test_a_mirrored_photo_goes_on_where_the_photo_ends() -> None:

@@ -9,7 +9,7 @@ MODELS := realesrgan-x4plus realesrgan-x4plus-anime-6b realesr-animevideov3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser serve weights test test-faults lint format bench clean
+.PHONY: help install browser serve weights test test-faults lint format bench bench-table clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -53,10 +53,24 @@ test: install weights lint  ## Everything that must hold
 test-faults: install weights  ## Kill, fill and lock everything for some minutes
 	$(BIN)/pytest -m faults
 
-bench: install weights  ## Measure speed and memory on this machine
-	$(BIN)/python -m inference.bench --models $(TEST_MODELS)
+RESULTS := build/bench
+TABLE_MODELS := dat-light-x2 dat-light-x3 dat-light-x4
+
+$(VENV)/bench-installed: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group bench
+	@touch $@
+
+bench: $(VENV)/bench-installed weights  ## Measure on this machine: hours; BENCH="--skip large" for less
+	@mkdir -p $(RESULTS)
+	$(BIN)/python -m inference.bench --models $(TEST_MODELS) \
+	  --json $(RESULTS)/bench.json --plots $(RESULTS) $(BENCH)
 	$(BIN)/python -m tasks.bench --models $(TEST_MODELS)
 	$(BIN)/python -m app.bench --models $(TEST_MODELS)
+
+bench-table: install  ## Compare with a paper's table: SETS=folder with Set5 and Set14
+	@test -n "$(SETS)" || { echo "Say where the sets are: make bench-table SETS=folder"; exit 2; }
+	@$(BIN)/python -m app models --models $(TEST_MODELS) pull $(TABLE_MODELS)
+	$(BIN)/python -m inference.bench.published --models $(TEST_MODELS) --sets "$(SETS)"
 
 clean:  ## Remove what was installed and fetched
 	rm -rf $(VENV) .cache build *.egg-info

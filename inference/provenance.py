@@ -37,6 +37,7 @@ _OURS = (_SOURCE_TYPE, _SYSTEM)
 _DESCRIPTION = [f"{_RDF} RDF", f"{_RDF} Description"]
 
 _LARGEST = 1 << 22  # bytes that are looked through, which takes seconds when they mean to
+_LONGEST_NAME = 1000  # characters; of an earlier system that is named beside this one
 
 _UNREADABLE = "The picture's XMP can't be read, so only the mark of AI stands in the result's."
 _XMP_TOO_LONG = "The picture's XMP is longer than a JPEG can hold and was left out."
@@ -61,30 +62,30 @@ def marked(
         metadata = replace(metadata, exif=None)
         notes.append(_EXIF_TOO_LONG)
     kept, mark = metadata.xmp, options.mark and options.metadata != "none"
-    xmp = kept
-    if mark:
+    alone = _packet(_EDITED, _system(options.model)) if mark else None
+    xmp = alone if mark else kept
+    if kept is not None and mark:
         try:
-            xmp = _packet(options.model) if kept is None else _merged(kept, options.model)
+            xmp, alone = _merged(kept, options.model)
         except _Unreadable:
-            xmp = _packet(options.model)
             notes.append(_UNREADABLE)
     if output_format == "jpg" and len(xmp or b"") > JPEG_XMP_MOST:
-        xmp = _packet(options.model) if mark else None
+        xmp = alone
         notes.append(_XMP_TOO_LONG)
     return replace(metadata, xmp=xmp), tuple(notes)
 
 
-def _packet(model: str) -> bytes:
+def _system(model: str) -> str:
+    return f"{TOOL} ({model})"
+
+
+def _packet(source_type: str, system: str) -> bytes:
     """A packet with the mark alone."""
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{_RDF}">'
-        f'{_description("", _EDITED, _system(model))}</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
+        f'{_description("", source_type, system)}</rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
     ).encode()
-
-
-def _system(model: str) -> str:
-    return f"{TOOL} ({model})"
 
 
 def _description(about: str, source_type: str = "", system: str = "") -> str:
@@ -101,15 +102,18 @@ def _description(about: str, source_type: str = "", system: str = "") -> str:
     )
 
 
-def _merged(packet: bytes, model: str) -> bytes:
-    """The packet with the mark, all other bytes of it as they were. Raises `_Unreadable`."""
+def _merged(packet: bytes, model: str) -> tuple[bytes, bytes]:
+    """The packet with the mark, all other bytes of it as they were, and the mark alone.
+
+    Raises `_Unreadable`.
+    """
     if len(packet) > _LARGEST or b"\0" in (packet := packet.rstrip(b"\0")):  # UTF-16 and UTF-32
         raise _Unreadable
     found = _Reader(packet)
     was_made_by_ai = found.value(_SOURCE_TYPE).rpartition("/")[2] == _MADE_BY_AI
     source_type = _TERMS + _MADE_BY_AI if was_made_by_ai else _EDITED
     system, before = _system(model), found.value(_SYSTEM)
-    if before:
+    if 0 < len(before) <= _LONGEST_NAME:
         system = before if system in before else f"{before}, {system}"
     addition = _description(found.about, source_type, system)
     parts, at = [], 0
@@ -120,7 +124,7 @@ def _merged(packet: bytes, model: str) -> bytes:
     kept = b"".join(parts).replace(_description(found.about).encode(), b"")
     merged = kept + addition.encode("ascii", "xmlcharrefreplace") + packet[found.end :]
     _Reader(merged)
-    return merged
+    return merged, _packet(source_type, system)
 
 
 # The whole of a tag, and its attributes one after the other. `>` may stand inside of quotes.

@@ -18,11 +18,14 @@ def psnr(picture: NDArray[np.generic], reference: NDArray[np.generic], peak: flo
     return inf if squares == 0 else 10 * log10(peak**2 * picture.size / squares)
 
 
-def largest_difference(picture: NDArray[np.uint8], reference: NDArray[np.generic]) -> int:
+def largest_difference(picture: NDArray[np.generic], reference: NDArray[np.generic]) -> int:
     """The largest difference in steps of 255 once the reference, from 0 to 255, is rounded."""
     assert picture.shape == reference.shape, f"{picture.shape} against {reference.shape}"
     parts = (
-        np.abs(picture[top : top + _ROWS] - np.rint(reference[top : top + _ROWS].astype(float)))
+        np.abs(
+            picture[top : top + _ROWS].astype(float)
+            - np.rint(reference[top : top + _ROWS].astype(float))
+        )
         for top in range(0, len(picture), _ROWS)
     )
     return int(max(float(part.max()) for part in parts))

@@ -106,6 +106,7 @@ class Plain:
 def _network(models: str, model: str, way: str) -> tuple[Upscale, str]:
     from inference.allocator import keep_freed_memory
     from inference.precision import name_of
+    from inference.samples import to_8_bits
     from inference.shelf import Shelf
     from inference.weights import ModelStore
 
@@ -113,7 +114,7 @@ def _network(models: str, model: str, way: str) -> tuple[Upscale, str]:
     keep_to_own_cores()
     shelf = Shelf(ModelStore(Path(models)), "cpu", 1 << 30)
     network, _ = shelf.network(model, "fp32" if way == "fp32" else "auto")
-    return network, name_of(network.dtype)
+    return lambda pixels: to_8_bits(network(pixels)), name_of(network.dtype)
 
 
 def _job(models: str, model: str, photo: str) -> tuple[Pixels, Result]:

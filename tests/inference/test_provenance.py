@@ -236,6 +236,25 @@ def test_of_xmp_too_long_for_jpeg_the_mark_is_written_alone_and_it_is_told() -> 
         assert (len(xmp), notes) == (300_000 + added, ())
 
 
+@pytest.mark.parametrize(
+    ("name", "system"),
+    [("Brush", f"Brush, {SYSTEM}"), ("x" * 70_000, SYSTEM)],
+    ids=["a name", "no name"],
+)
+def test_the_mark_alone_still_says_that_all_of_a_picture_was_made_by_ai(
+    name: str, system: str
+) -> None:
+    said = packet(
+        f'<rdf:Description rdf:about="" dc:format="{"x" * 70_000}" '
+        f'Iptc4xmpExt:DigitalSourceType="{MADE}" Iptc4xmpExt:AISystemUsed="{name}"/>'
+    )
+
+    xmp, notes = marked(said, "jpg")
+
+    assert properties(xmp) == [(f"{IPTC}DigitalSourceType", MADE), (f"{IPTC}AISystemUsed", system)]
+    assert notes == (XMP_TOO_LONG,)
+
+
 def test_without_a_mark_a_block_too_long_for_jpeg_is_left_out_and_told() -> None:
     exif = exif_block(1).ljust(65_534, b"\0")
     metadata = Metadata(exif=exif, xmp=long_packet(65_505))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from inference import colour, encoders, image_io, memory, precision
 from inference.canvas import SMALLEST_TILE, Canvas
+from inference.errors import OutOfMemory
 from inference.network import Network
 from inference.options import Options
 from inference.pyramid import Previews, PyramidWriter
@@ -169,10 +170,21 @@ class Engine:
     def _tile(self, network: Network, pixels: Pixels, budget: int | None) -> int | None:
         """The largest core whose window fits the memory, `None` when the whole picture does."""
         bytes_free = budget or memory.available(self.device) // 2
-        window = min(int(bytes_free / network.bytes_per_pixel), network.largest_window)
-        if pixels.shape[0] * pixels.shape[1] <= window:
+        fitting = int(bytes_free / network.bytes_per_pixel)
+        size = pixels.shape[0] * pixels.shape[1]
+        if size <= min(fitting, network.largest_window):
             return None
-        return max(SMALLEST_TILE, isqrt(window) - 2 * network.halo)
+        how = network.cutting
+        if how.whole and size > fitting:
+            raise OutOfMemory(
+                f"{network.architecture} works on whole pictures only, and this one would take "
+                f"about {size * network.bytes_per_pixel / 1e9:.1f} GB.",
+                "Choose another model, or allow more memory.",
+            )
+        if size <= fitting and (how.whole or how.blend):
+            return None  # cuts would show, and an answer to a stop can wait for a layer
+        window = min(fitting, network.largest_window)
+        return max(SMALLEST_TILE, isqrt(window) - 2 * how.halo - how.blend)
 
 
 def _device_name(device: torch.device) -> str:

@@ -7,6 +7,7 @@ files or formats.
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,11 @@ from torch import Tensor
 
 from inference import planes
 from inference.errors import UnsupportedModel
+from inference.halo import Cutting, cutting
 from inference.meter import Meter, OnWork
 from inference.split import split
 
 Pixels = NDArray[np.uint8]
-
-# Neighbourhood in network pixels beyond which a cut changes a result by less than one 8-bit step
-# in fp32, measured on the published weights (docs/engine.md, "Seams").
-_WIDEST_HALO = 80
-_HALO_SHALLOW_RRDB = 48
-_HALO_COMPACT_16 = 16
 
 # An allowance for what is alive beside a layer's input and output: activations kept for residuals,
 # scratch space of the convolution. Where it is too small, the picture is cut smaller on the way.
@@ -45,10 +41,6 @@ class Network:
 
     scale: int
     """Output size over input size."""
-    align: int
-    """Windows must start on multiples of this."""
-    halo: int
-    """Neighbourhood in input pixels that a window needs around what is kept of its result."""
     bytes_per_pixel: float
     """Memory that one pixel of a window needs at the worst moment of a call."""
 
@@ -70,7 +62,6 @@ class Network:
         self.architecture: str = descriptor.architecture.name
         self.tags: tuple[str, ...] = tuple(descriptor.tags)
         self.scale = descriptor.scale
-        self.align = descriptor.size_requirements.multiple_of
         self._channels: int = descriptor.input_channels
         self._sizes = descriptor.size_requirements
         self._descriptor = descriptor
@@ -78,7 +69,6 @@ class Network:
         descriptor.to(device, dtype)
         descriptor.model.to(memory_format=torch.channels_last)
         self._split = split(descriptor)
-        self.halo = _halo(descriptor) * (self._split.unshuffle if self._split else 1)
         self._meter = Meter(descriptor.model)
         self.bytes_per_pixel = self._calibrate()
 
@@ -104,6 +94,11 @@ class Network:
             planes.confine_alpha(result[..., -1], window[..., -1], s)
         return result
 
+    @cached_property
+    def cutting(self) -> Cutting:
+        """How pictures may be cut. Asking may take as long as a small picture, once."""
+        return cutting(self._descriptor, self.device)
+
     @property
     def largest_window(self) -> int:
         """Pixels of a window above which one layer takes longer than a stop should wait."""
@@ -128,7 +123,7 @@ class Network:
     def _calibrate(self) -> float:
         """Run once on a small picture to learn work per pixel; return bytes per pixel."""
         side = max(32, self._sizes.minimum)
-        side += -side % self.align
+        side += -side % self._sizes.multiple_of
         image = self._image(np.zeros((side, side, 1), np.uint8), (0,) * self._channels)
         tail = set(self._split.tail.modules()) if self._split else set()
         try:
@@ -147,15 +142,3 @@ class Network:
         self._meter.learn(side * side, tail)
         output = self._channels * self.scale**2 * (4 + self.dtype.itemsize)
         return _OVERHEAD * self._meter.bytes_per_pixel + output
-
-
-def _halo(descriptor: Any) -> int:
-    model = descriptor.model
-    if descriptor.architecture.id == "Compact":
-        # Exact once it covers the receptive field: one pixel per convolution.
-        return _HALO_COMPACT_16 if model.num_conv <= 16 else int(model.num_conv) + 2
-    if descriptor.architecture.id == "ESRGAN":
-        blocks = [tag for tag in descriptor.tags if tag.endswith("nb")]
-        if blocks and int(blocks[0].removesuffix("nb")) <= 6:
-            return _HALO_SHALLOW_RRDB
-    return _WIDEST_HALO

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from inference.canvas import Canvas
 from inference.errors import InvalidWeights, OutOfMemory
+from inference.halo import Cutting
 from inference.network import NonFiniteResult
 
 Pixels = NDArray[np.uint8]
@@ -24,7 +25,8 @@ class FakeNetwork:
     """Each result pixel is the maximum of a square of 2 * halo + 1 input pixels."""
 
     def __init__(self, scale: int = 2, halo: int = 3, align: int = 1) -> None:
-        self.scale, self.halo, self.align = scale, halo, align
+        self.scale, self.halo = scale, halo
+        self.cutting = Cutting(halo, align)
         self.dtype = torch.float16
         self.before: Callable[[int], None] = lambda call: None
         self.calls = 0

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from inference import planes
 from inference.errors import UnsupportedModel
@@ -67,8 +67,11 @@ class Network:
         self._descriptor = descriptor
         descriptor.model.eval()
         descriptor.to(device, dtype)
-        descriptor.model.to(memory_format=torch.channels_last)
+        for module in descriptor.model.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):  # others refuse that order
+                module.to(memory_format=torch.channels_last)
         self._split = split(descriptor)
+        self._mixes_dtypes = False
         self._meter = Meter(descriptor.model)
         self.bytes_per_pixel = self._calibrate()
 
@@ -116,29 +119,45 @@ class Network:
     @torch.inference_mode()
     def _strips(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
         if self._split is None:
-            yield 0, self._descriptor(image)
+            yield 0, self._whole(image)
             return
         yield from self._split.strips(image)
+
+    def _whole(self, image: Tensor) -> Tensor:
+        # Some networks compute masks in fp32 whatever their weights are.
+        with torch.autocast(self.device.type, self.dtype, enabled=self._mixes_dtypes):
+            result: Tensor = self._descriptor(image)
+        return result
 
     def _calibrate(self) -> float:
         """Run once on a small picture to learn work per pixel; return bytes per pixel."""
         side = max(32, self._sizes.minimum)
         side += -side % self._sizes.multiple_of
-        image = self._image(np.zeros((side, side, 1), np.uint8), (0,) * self._channels)
+        # Not square: networks keep masks for the square that they were trained on, ready made.
+        width = side if self._sizes.square else 2 * side
+        window = np.zeros((side, width, 1), np.uint8)
+        image = self._image(window, (0,) * self._channels)
         tail = set(self._split.tail.modules()) if self._split else set()
         try:
             with torch.inference_mode():
-                result = self._descriptor(image)
+                try:
+                    result = self._whole(image)
+                except RuntimeError:
+                    if self.dtype == torch.float32:
+                        raise
+                    self._meter.forget()
+                    self._mixes_dtypes = True
+                    result = self._whole(image)
         except RuntimeError as error:
             raise UnsupportedModel(
-                f"The network fails on a sample of {side} × {side} pixels.",
+                f"The network fails on a sample of {width} × {side} pixels.",
                 str(error).split("\n")[0],
             ) from error
-        if result.shape[-2:] != (side * self.scale, side * self.scale):
+        if result.shape[-2:] != (side * self.scale, width * self.scale):
             raise UnsupportedModel(
-                f"The network turns {side} pixels into {result.shape[-1]} where {self.scale}x was "
+                f"The network turns {width} pixels into {result.shape[-1]} where {self.scale}x was "
                 "expected."
             )
-        self._meter.learn(side * side, tail)
+        self._meter.learn(side * width, tail)
         output = self._channels * self.scale**2 * (4 + self.dtype.itemsize)
         return _OVERHEAD * self._meter.bytes_per_pixel + output

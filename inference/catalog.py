@@ -102,6 +102,8 @@ class Model:
     """In the order in which they are tried."""
     official: bool
     """The first source is the authors' own file."""
+    weaker: str | None = None
+    """The model of the same shape that denoises less. In between, denoising has a strength."""
 
 
 _RELEASES = "https://github.com/xinntao/Real-ESRGAN/releases/download"
@@ -114,6 +116,7 @@ def _real_esrgan(
     architecture: str,
     *sources: Source,
     scale: int = 4,
+    weaker: str | None = None,
 ) -> Model:
     return Model(
         name=name,
@@ -125,6 +128,7 @@ def _real_esrgan(
         licence_url="https://github.com/xinntao/Real-ESRGAN/blob/master/LICENSE",
         sources=sources,
         official=True,
+        weaker=weaker,
     )
 
 
@@ -217,6 +221,7 @@ CATALOG: tuple[Model, ...] = (
             "v0.2.5.0/realesr-general-x4v3.pth",
             "8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
         ),
+        weaker="realesr-general-wdn-x4v3",
     ),
     _real_esrgan(
         "realesr-general-wdn-x4v3",

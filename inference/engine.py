@@ -89,7 +89,7 @@ class Engine:
             picture = image_io.read(source, self._max_input_pixels, options.metadata)
         output_format = options.output_format or picture.format
         with run.timed("load"):
-            network, info = self._shelf.network(options.model, options.precision)
+            network, info = self._shelf.network(options.model, options.precision, options.denoise)
         scaling = plan_scaling(picture.size, network.scale, options)
         image_io.check_result_pixels(scaling.output, self._max_output_pixels)
         encoders.check(output_format, scaling.output, picture.has_alpha)
@@ -144,6 +144,7 @@ class Engine:
             seconds={phase: round(spent, 3) for phase, spent in run.seconds.items()},
             peak_memory=peak.bytes,
             versions=versions(),
+            denoise=options.denoise,
             notes=(*picture.notes, *run.notes),
         )
 
@@ -156,7 +157,7 @@ class Engine:
             pixels,
             options.tile or self._tile(network, pixels, options.memory_budget),
             run.begin_pass(scaling),
-            lambda: self._shelf.network(options.model, "fp32")[0],
+            lambda: self._shelf.network(options.model, "fp32", options.denoise)[0],
         )
         rows = canvas.rows()
         while True:
@@ -170,7 +171,7 @@ class Engine:
     def _tile(self, network: Network, pixels: Pixels, budget: int | None) -> int | None:
         """The largest core whose window fits the memory, `None` when the whole picture does."""
         bytes_free = budget or memory.available(self.device) // 2
-        fitting = int(bytes_free / network.bytes_per_pixel)
+        fitting = network.pixels_within(bytes_free)
         size = pixels.shape[0] * pixels.shape[1]
         if size <= min(fitting, network.largest_window):
             return None

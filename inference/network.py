@@ -13,19 +13,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from inference import planes
+from inference import memory, planes
 from inference.errors import UnsupportedModel
 from inference.halo import Cutting, cutting
 from inference.meter import Meter, OnWork
-from inference.split import split
+from inference.split import STRIP_PIXELS, split
 
 Pixels = NDArray[np.uint8]
 
-# An allowance for what is alive beside a layer's input and output: activations kept for residuals,
-# scratch space of the convolution. Where it is too small, the picture is cut smaller on the way.
-_OVERHEAD = 1.5
+# An allowance for what kernels take for themselves while they run, and for what the allocator
+# cannot use again. Where it is too small, the picture is cut smaller on the way.
+_OVERHEAD = 1.15
 
 # A layer's multiplications per call on a CPU, half a second's worth or so: between two layers is
 # where a stop is noticed.
@@ -43,6 +43,8 @@ class Network:
     """Output size over input size."""
     bytes_per_pixel: float
     """Memory that one pixel of a window needs at the worst moment of a call."""
+    bytes_per_strip_pixel: float
+    """What each pixel of a strip needs besides, where the tail runs in strips; else 0."""
 
     def __init__(self, descriptor: Any, device: torch.device, dtype: torch.dtype) -> None:
         """`descriptor` is spandrel's; it is moved to the device and dtype, not copied.
@@ -67,13 +69,12 @@ class Network:
         self._descriptor = descriptor
         descriptor.model.eval()
         descriptor.to(device, dtype)
-        for module in descriptor.model.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):  # others refuse that order
-                module.to(memory_format=torch.channels_last)
+        for weight in descriptor.model.parameters():
+            if weight.dim() == 4:  # others refuse that order
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self._split = split(descriptor)
-        self._mixes_dtypes = False
         self._meter = Meter(descriptor.model)
-        self.bytes_per_pixel = self._calibrate()
+        self._calibrate()
 
     def __call__(self, window: Pixels, on_work: OnWork | None = None) -> Pixels:
         """Enlarge pixels of shape (H, W, C) to (H * scale, W * scale, C), rounded, in 8 bits.
@@ -124,30 +125,56 @@ class Network:
         yield from self._split.strips(image)
 
     def _whole(self, image: Tensor) -> Tensor:
-        # Some networks compute masks in fp32 whatever their weights are.
+        if self._row_major:
+            image = image.contiguous()
         with torch.autocast(self.device.type, self.dtype, enabled=self._mixes_dtypes):
             result: Tensor = self._descriptor(image)
         return result
 
-    def _calibrate(self) -> float:
-        """Run once on a small picture to learn work per pixel; return bytes per pixel."""
+    def _sample(self, image: Tensor) -> Tensor:
+        """Run a sample, in the first of several ways in which the network does not fail.
+
+        Some networks compute masks in fp32 whatever their weights are, and some take planes in
+        one order of memory only.
+        """
+        ways = [(False, False), (False, True), (True, False), (True, True)]
+        if self.dtype == torch.float32:
+            ways = [(False, False), (True, False)]
+        errors = []
+        for self._row_major, self._mixes_dtypes in ways:
+            try:
+                if self._row_major:
+                    for weight in self._descriptor.model.parameters():
+                        weight.data = weight.data.contiguous()
+                return self._whole(image)
+            except RuntimeError as error:
+                errors.append(error)
+                self._meter.forget()
+        raise errors[0]
+
+    def pixels_within(self, available: int) -> int:
+        """Pixels of the largest window that needs no more than these bytes."""
+        small = available / (self.bytes_per_pixel + self.bytes_per_strip_pixel)
+        if small <= STRIP_PIXELS:
+            return int(small)
+        strips = self.bytes_per_strip_pixel * STRIP_PIXELS
+        return int((available - strips) / self.bytes_per_pixel)
+
+    def _calibrate(self) -> None:
+        """Run once on a small picture to learn work and memory per pixel."""
         side = max(32, self._sizes.minimum)
         side += -side % self._sizes.multiple_of
         # Not square: networks keep masks for the square that they were trained on, ready made.
         width = side if self._sizes.square else 2 * side
-        window = np.zeros((side, width, 1), np.uint8)
-        image = self._image(window, (0,) * self._channels)
+        image = self._image(np.zeros((side, width, 1), np.uint8), (0,) * self._channels)
         tail = set(self._split.tail.modules()) if self._split else set()
         try:
-            with torch.inference_mode():
-                try:
-                    result = self._whole(image)
-                except RuntimeError:
-                    if self.dtype == torch.float32:
-                        raise
-                    self._meter.forget()
-                    self._mixes_dtypes = True
-                    result = self._whole(image)
+            # Not in inference mode, which hides what composed operations allocate.
+            with torch.no_grad():
+                result = self._sample(image)
+                self._meter.learn(side * width, tail)
+                with memory.LiveBytes() as whole:
+                    self._whole(image)
         except RuntimeError as error:
             raise UnsupportedModel(
                 f"The network fails on a sample of {width} × {side} pixels.",
@@ -158,6 +185,17 @@ class Network:
                 f"The network turns {width} pixels into {result.shape[-1]} where {self.scale}x was "
                 "expected."
             )
-        self._meter.learn(side * width, tail)
-        output = self._channels * self.scale**2 * (4 + self.dtype.itemsize)
-        return _OVERHEAD * self._meter.bytes_per_pixel + output
+        pixels = side * width
+        per_pixel = whole.peak / pixels
+        values = self._channels * self.scale**2
+        # The result in the network's dtype, twice in fp32 on its way to integers; then those.
+        storing, stored = values * (self.dtype.itemsize + 8), 2 * values
+        self.bytes_per_strip_pixel = 0.0
+        if self._split:
+            with torch.no_grad(), memory.LiveBytes() as trunk:
+                self._split.trunk(torch.pixel_unshuffle(image, self._split.unshuffle))
+            self.bytes_per_strip_pixel = _OVERHEAD * max(per_pixel, storing)
+            per_pixel = trunk.peak / pixels
+        else:
+            per_pixel = max(per_pixel, storing)
+        self.bytes_per_pixel = _OVERHEAD * (per_pixel + stored)

@@ -43,6 +43,8 @@ class Report:
     """Of the libraries that decide a pixel's value."""
     notes: tuple[str, ...] = ()
     """Sentences about what the reader might not expect."""
+    denoise: float | None = None
+    """As in the options. Where it is given, `weights_sha256` is that of the mixed weights."""
 
 
 @cache

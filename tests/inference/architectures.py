@@ -44,6 +44,7 @@ State = dict[str, Tensor]
 
 _ATTENTION = {"embed_dim": 12, "num_heads": [2], "upscale": 2}
 _SWIN = {**_ATTENTION, "depths": [2], "window_size": 8, "img_size": 32}
+_WIDER = {**_ATTENTION, "embed_dim": 32}
 _DIRECT = {"upsampler": "pixelshuffledirect"}
 
 
@@ -76,11 +77,9 @@ def _aurasr() -> nn.Module:
 ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
     "ATD": lambda: ATD(category_size=16, num_tokens=8, reducted_dim=4, **_SWIN, **_DIRECT),
     "AuraSR": _aurasr,
-    "CRAFT": lambda: CRAFT(depths=[2], **_ATTENTION),
+    "CRAFT": lambda: CRAFT(depths=[2], **_WIDER),
     "Compact": compact,
-    "DAT": lambda: DAT(
-        depth=[2], split_size=[4, 8], img_size=16, **{**_ATTENTION, "embed_dim": 32}, **_DIRECT
-    ),
+    "DAT": lambda: DAT(depth=[2], split_size=[4, 8], img_size=16, **_WIDER, **_DIRECT),
     "DCTLSA": lambda: DCTLSA(nf=10, num_modules=6, upscale=2, num_head=2),
     "DITN": lambda: DITN(dim=60, ITL_blocks=1, SAL_blocks=1, UFONE_blocks=1, upscale=2),
     "DRCT": lambda: DRCT(gc=8, upsampler="pixelshuffle", **{**_SWIN, "depths": [6]}),
@@ -107,9 +106,7 @@ ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
     "RealCUGAN 2x, fast": UpCunet2x_fast,
     "RealCUGAN 3x": UpCunet3x,
     "RealCUGAN 4x": UpCunet4x,
-    "RGT": lambda: RGT(
-        depth=[2], split_size=[8, 8], img_size=32, **{**_ATTENTION, "embed_dim": 32}
-    ),
+    "RGT": lambda: RGT(depth=[2], split_size=[8, 8], img_size=32, **_WIDER),
     "SAFMN": lambda: SAFMN(dim=16, n_blocks=2, upscaling_factor=2),
     "SeemoRe": lambda: SeemoRe(scale=2, num_experts=3, num_layers=2, embedding_dim=16),
     "SPAN": span,
@@ -160,7 +157,8 @@ NAMINGS = {"ESRGAN": as_esrgan, "Real-ESRGAN": as_real_esrgan, "BSRGAN": as_bsrg
 
 def _renamed(state: State, block: str, first: str, ends: tuple[str, ...]) -> State:
     """For 4x networks, whose last convolutions are model.3, .6, .8 and .10."""
-    fixed = {"model.0": first, "model.1.sub.1": ends[0]}
+    blocks = sum(name.endswith("RDB1.conv1.0.weight") for name in state)
+    fixed = {"model.0": first, f"model.1.sub.{blocks}": ends[0]}
     fixed |= dict(zip(("model.3", "model.6", "model.8", "model.10"), ends[1:], strict=True))
     renamed = {}
     for name, value in state.items():

@@ -15,13 +15,21 @@ from tests.inference.architectures import ARCHITECTURES, NAMINGS, weights_of
 from tests.inference.networks import esrgan, random_weights
 
 CPU = torch.device("cpu")
-# What each of these draws at random must be drawn alike for both.
 SEED = 11
 
 
+# Those whose windows, masks or statistics are computed beside the weights.
+ATTENTION = ("ATD", "CRAFT", "DAT", "DRCT", "HAT", "IPT", "OmniSR", "RGT", "Swin2SR", "SwinIR")
+
+
 @cache
-def network_of(name: str, dtype: torch.dtype = torch.float32) -> Network:
-    return Network(describe(weights_of(name)), CPU, dtype)
+def described(name: str) -> Any:
+    return describe(weights_of(name))
+
+
+@cache
+def network_of(name: str) -> Network:
+    return Network(described(name), CPU, torch.float32)
 
 
 def photo_like(height: int, width: int) -> NDArray[np.uint8]:
@@ -46,7 +54,7 @@ def test_none_is_forgotten() -> None:
     other |= {"RetinexFormer", "HVICIDNet"}
     registered = {support.architecture.id for support in spandrel.MAIN_REGISTRY.architectures()}
 
-    covered = {describe(weights_of(name)).architecture.id for name in ARCHITECTURES}
+    covered = {described(name).architecture.id for name in ARCHITECTURES}
 
     assert covered == registered - other
 
@@ -54,15 +62,16 @@ def test_none_is_forgotten() -> None:
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_the_whole_picture_comes_out_as_from_spandrel(name: str) -> None:
     network = network_of(name)
-    descriptor = describe(weights_of(name))
+    # Noise, and drawn in the order of memory.
+    allowed = 4 if name == "AuraSR" else 1
 
     for size in ((1, 1), (33, 41)):
         pixels = photo_like(*size)
         torch.manual_seed(SEED)
         result = network(pixels)
-        expected = plain(descriptor, pixels)
+        expected = plain(described(name), pixels)
         assert result.shape == expected.shape
-        assert np.abs(result - np.rint(expected)).max() <= 1
+        assert np.abs(result - np.rint(expected)).max() <= allowed
     assert np.ptp(result) > 20, "a network that says nothing"
 
 
@@ -80,16 +89,12 @@ def test_weights_are_recognised_under_every_naming(naming: str) -> None:
     ) in renamed
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_bf16_works_where_spandrel_says_so(name: str) -> None:
-    descriptor = describe(weights_of(name))
-    if not descriptor.supports_bfloat16:
-        assert name == "AuraSR"
-        return
+@pytest.mark.parametrize("name", ATTENTION)
+def test_bf16_works_at_sizes_that_the_network_was_not_made_for(name: str) -> None:
+    network = Network(describe(weights_of(name)), CPU, torch.bfloat16)
     pixels = photo_like(24, 40)
 
-    result = network_of(name, torch.bfloat16)(pixels)
+    error = np.abs(network(pixels).astype(int) - network_of(name)(pixels))
 
-    expected = network_of(name)(pixels)
-    error = np.abs(result.astype(int) - expected)
+    assert described(name).supports_bfloat16
     assert np.mean(error) < 4

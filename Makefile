@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 TEST_MODELS := .cache/models
 # Real processes against the clock: nothing else runs on the machine meanwhile.
 ALONE := tests/faults tests/app/test_processes.py
-MODELS := realesrgan-x4plus realesrgan-x4plus-anime-6b realesr-animevideov3
+MODELS := realesrgan-x4plus realesrgan-x4plus-anime-6b realesr-animevideov3 dat-light-x2
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help

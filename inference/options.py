@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from inference import catalog
 from inference.errors import FormatCannotHold, InvalidOptions
 
 Format = Literal["png", "jpg", "webp"]
@@ -66,6 +67,11 @@ class Options:
     """Arithmetic of the network. `auto` takes the fastest that the device and the network have,
     and `fp32` for a result of 16 bits, which the others cannot hold."""
 
+    denoise: float | None = None
+    """Strength of denoising in [0, 1], for models that the catalogue lists with a `weaker` one: 1
+    is the model itself, 0 the weaker one, and in between the weights are mixed. `None`: the model
+    as it is, without need of the other."""
+
     tile: int | None = None
     """Side in input pixels of the square that a piece of work owns; the network's full halo is
     always added around it. `None`: as large as memory allows, the whole picture if it fits."""
@@ -106,10 +112,26 @@ class Options:
             )
         if not 1 <= self.quality <= 100:
             raise InvalidOptions(f"A quality of {self.quality} is not possible.", "Use 1 to 100.")
+        self._check_denoise()
         if self.tile is not None and self.tile < 16:
             raise InvalidOptions(f"A tile of {self.tile} pixels is too small.", "Use 16 or more.")
         if self.memory_budget is not None and self.memory_budget < 1:
             raise InvalidOptions("A memory budget must be positive.", "Give it in bytes.")
+
+    def _check_denoise(self) -> None:
+        if self.denoise is None:
+            return
+        if not 0 <= self.denoise <= 1:
+            raise InvalidOptions(
+                f"A denoise strength of {self.denoise} is not possible.", "Use 0 to 1."
+            )
+        listed = catalog.find(self.model)
+        if listed is None or listed.weaker is None:
+            able = " or ".join(model.name for model in catalog.CATALOG if model.weaker)
+            raise InvalidOptions(
+                f"The model {self.model[:100]} has no adjustable denoising.",
+                f"Use {able}, or leave the strength out.",
+            )
 
     @property
     def has_target(self) -> bool:

@@ -48,6 +48,8 @@ class Report:
     """`plain` for torch's own layers, or `onednn-fused`; see `inference.ways`."""
     notes: tuple[str, ...] = ()
     """Sentences about what the reader might not expect."""
+    denoise: float | None = None
+    """As in the options. Where it is given, `weights_sha256` is that of the mixed weights."""
 
 
 @cache

@@ -4,18 +4,20 @@ Knows which weights run where and in which arithmetic; nothing of pictures.
 """
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
 
-from inference import precision, selftest
-from inference.errors import InvalidOptions
+from inference import catalog, precision, selftest
+from inference.errors import InvalidOptions, InvalidWeights
 from inference.installed import InstalledModel, ModelFolder
 from inference.loader import load
 from inference.network import Network
 from inference.options import Precision
 from inference.verdicts import Verdicts
 from inference.ways import Way
+from inference.weight_files import weights_sha256
 from inference.weights import StoredWeights
 
 DEFAULT_WARM_BYTES = 1 << 30
@@ -36,27 +38,34 @@ class Shelf:
         self._models = models
         self._verdicts = Verdicts(models.path if isinstance(models, ModelFolder) else None)
         self._warm_bytes = warm_bytes
-        self._warm: OrderedDict[tuple[str, str], tuple[Network, InstalledModel]] = OrderedDict()
+        self._warm: OrderedDict[tuple[str, str, float | None], tuple[Network, InstalledModel]] = (
+            OrderedDict()
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the models that can start at once."""
-        return tuple({name for name, _ in self._warm})
+        return tuple({name for name, _, _ in self._warm})
 
-    def network(self, name: str, wanted: Precision) -> tuple[Network, InstalledModel]:
+    def network(
+        self, name: str, wanted: Precision, denoise: float | None = None
+    ) -> tuple[Network, InstalledModel]:
         """The network of a model, and what is known of the model.
 
         It runs in the fastest way that gives the right pixels, which the first time on a machine
-        is found out with a small picture. Raises what the store and `load` raise, and
+        is found out with a small picture. `denoise` is that of `Options`; where it is given, the
+        checksum is that of the mixed weights. Raises what the store and `load` raise, and
         `InvalidOptions` for a precision that the network does not support.
         """
-        key = (name, wanted)
+        key = (name, wanted, denoise)
         if key not in self._warm:
             weights = self._models.load(name)
+            if denoise is not None and (listed := catalog.find(name)) and listed.weaker:
+                weights = mixed(weights, self._models.load(listed.weaker), denoise)
+            sha256 = weights.info.weights_sha256
 
             def way_of(descriptor: Any) -> Way:
                 dtypes = precision.dtypes(wanted, self.device, descriptor)
-                sha256 = weights.info.weights_sha256
                 return selftest.choose(descriptor, self.device, dtypes, sha256, self._verdicts)
 
             network = load(weights.state_dict, self.device, way_of)
@@ -68,6 +77,24 @@ class Shelf:
 
     def _total(self) -> int:
         return sum(network.bytes_of_weights for network, _ in self._warm.values())
+
+
+def mixed(strong: StoredWeights, weak: StoredWeights, share: float) -> StoredWeights:
+    """`share` of one network's weights and the rest of another's, in fp32.
+
+    Known as deep network interpolation (Wang et al., CVPR 2019); Real-ESRGAN sets the strength of
+    denoising by it. Raises `InvalidWeights` when the two networks have different shapes.
+    """
+    a, b = strong.state_dict, weak.state_dict
+    if {k: v.shape for k, v in a.items()} != {k: v.shape for k, v in b.items()}:
+        raise InvalidWeights(
+            f"{strong.info.name} and {weak.info.name} are networks of different shapes.",
+            "Fetch both again.",
+        )
+    state = {key: share * a[key].float() + (1 - share) * b[key].float() for key in a}
+    source = f"{strong.info.source} and {weak.info.source}"
+    info = replace(strong.info, source=source, weights_sha256=weights_sha256(state))
+    return StoredWeights(info, state)
 
 
 def _device(wanted: str) -> torch.device:

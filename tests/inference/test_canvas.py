@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from inference.canvas import Canvas
 from inference.errors import InvalidWeights, OutOfMemory
+from inference.halo import Cutting
 from inference.network import NonFiniteResult
 
 Pixels = NDArray[np.uint8]
@@ -24,7 +25,8 @@ class FakeNetwork:
     """Each result pixel is the maximum of a square of 2 * halo + 1 input pixels."""
 
     def __init__(self, scale: int = 2, halo: int = 3, align: int = 1) -> None:
-        self.scale, self.halo, self.align = scale, halo, align
+        self.scale, self.halo = scale, halo
+        self.cutting = Cutting(halo, align)
         self.dtype = torch.float16
         self.before: Callable[[int], None] = lambda call: None
         self.calls = 0
@@ -195,3 +197,75 @@ def test_progress_never_goes_back_and_ends_at_its_total() -> None:
     assert finished == sorted(finished)
     assert all(0 <= share <= 1 for share in ahead)
     assert seen[-1][0] == seen[-1][1]
+
+
+class Opinionated(FakeNetwork):
+    """Adds to every window a brightness of its own, as statistics of a whole picture would."""
+
+    def __init__(self, blend: int = 16, halo: int = 3) -> None:
+        super().__init__(halo=halo)
+        self.cutting = Cutting(halo, 1, blend)
+
+    def __call__(self, window: Pixels, on_work: Callable[[float], None] | None = None) -> Pixels:
+        result = super().__call__(window, on_work)
+        return result // 4 + np.uint8(100 + 20 * (self.calls % 2))
+
+
+@pytest.mark.parametrize("failing", [set(), {1}, {2}, {3}, {5}], ids=str)
+def test_neighbours_that_disagree_are_mixed_without_an_edge(failing: set[int]) -> None:
+    """Running out of memory in between changes where the cuts are, not what a cut looks like."""
+    network = Opinionated()
+    network.before = fail_on(failing, torch.OutOfMemoryError("scripted"))
+    flat = np.full((130, 120, 3), 40, np.uint8)
+
+    result = np.concatenate(list(Canvas(network, flat, 64).rows())).astype(int)
+
+    assert result.shape == (260, 240, 3)
+    assert np.ptp(result) >= 10, "the fake does not disagree with itself"
+    # Without mixing the step at a cut is 20.
+    assert np.abs(np.diff(result, axis=0)).max() <= 4
+    assert np.abs(np.diff(result, axis=1)).max() <= 4
+
+
+@given(
+    height=st.integers(1, 90),
+    width=st.integers(1, 90),
+    tile=st.integers(16, 60),
+    blend=st.integers(0, 48),
+    fail=st.integers(1, 6),
+)
+def test_mixing_changes_nothing_where_neighbours_agree(
+    height: int, width: int, tile: int, blend: int, fail: int
+) -> None:
+    pixels = noise(height, width)
+    network = FakeNetwork()
+    network.cutting = Cutting(network.halo, 1, blend)
+    if max(height, width) > 32:  # else there is nothing left to cut
+        network.before = fail_on({fail}, torch.OutOfMemoryError("scripted"))
+
+    try:
+        rows = list(Canvas(network, pixels, tile).rows())
+    except OutOfMemory:
+        return
+
+    assert np.array_equal(np.concatenate(rows), FakeNetwork()(pixels))
+
+
+def test_rows_that_are_to_be_mixed_wait_for_the_next_band() -> None:
+    network = Opinionated(blend=16)
+
+    rows = [len(band) for band in Canvas(network, noise(128, 64), 64).rows()]
+
+    assert rows == [128 - 16, 128 + 16]
+
+
+def test_a_network_for_whole_pictures_is_never_given_a_piece() -> None:
+    network = FakeNetwork()
+    network.cutting = Cutting(0, 1, whole=True)
+
+    list(Canvas(network, noise(100, 90), 32).rows())
+
+    assert network.windows == [(100, 90)]
+    network.before = fail_on({2}, torch.OutOfMemoryError("scripted"))
+    with pytest.raises(OutOfMemory, match="whole pictures only"):
+        list(Canvas(network, noise(100, 90), 32).rows())

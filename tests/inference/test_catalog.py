@@ -14,17 +14,20 @@ def test_lists_the_promised_models():
         "realesr-general-x4v3",
         "realesr-general-wdn-x4v3",
         "realesr-animevideov3",
+        "dat-light-x2",
+        "dat-light-x3",
+        "dat-light-x4",
     ]
     assert len({model.label for model in CATALOG}) == len(CATALOG)
 
 
 def test_every_source_is_pinned():
     checksums = [c for model in CATALOG for source in model.sources for c in source.checksums]
-    assert len(set(checksums)) == len(checksums) == 12
+    assert len(set(checksums)) == len(checksums) == 15
     assert all(re.fullmatch("[0-9a-f]{64}", checksum) for checksum in checksums)
     for model in CATALOG:
         assert isinstance(model.sources[0], ReleaseFile) == model.official
-        assert model.sources[0].url.startswith("https://")
+        assert not model.official or model.sources[0].url.startswith("https://")
         assert model.licence_url.startswith("https://")
         assert model.good_for.endswith(".")
 

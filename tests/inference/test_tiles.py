@@ -98,3 +98,44 @@ def test_no_tile_is_a_sliver(length: int, tile: int, align: int) -> None:
 
     assert max(units) - min(units) <= 1
     assert sum(units) == -(-length // align)
+
+
+@given(
+    size=st.builds(Size, st.integers(1, 300), st.integers(1, 300)),
+    tile=st.integers(16, 200),
+    halo=st.integers(0, 90),
+    blend=st.integers(0, 70),
+    align=st.sampled_from([1, 2, 8, 16]),
+)
+def test_what_is_mixed_lies_evenly_around_a_cut_and_belongs_to_two_tiles_at_most(
+    size: Size, tile: int, halo: int, blend: int, align: int
+) -> None:
+    bands = plan(size, tile, halo, align, blend=blend)
+
+    for band in bands:
+        for left, right in pairwise(band.tiles):
+            assert left.shared.right == right.shared.left <= blend // 2
+            assert left.kept.right - right.kept.x == 2 * right.shared.left
+        for t in band.tiles:
+            assert t.shared.left + t.shared.right <= t.core.width
+            assert t.shared.above + t.shared.below <= t.core.height
+            assert t.window.x <= max(0, t.kept.x - halo)
+            assert t.window.right >= min(size.width, t.kept.right + halo)
+            assert 0 <= t.kept.x <= t.kept.right <= size.width
+        assert band.tiles[0].shared.left == band.tiles[-1].shared.right == 0
+    for upper, lower in pairwise(bands):
+        assert upper.tiles[0].shared.below == lower.tiles[0].shared.above
+    assert bands[0].tiles[0].shared.above == bands[-1].tiles[0].shared.below == 0
+
+
+def test_neighbours_of_full_size_share_the_whole_width_that_was_asked_for() -> None:
+    (band,) = plan(Size(100, 40), 50, halo=5, blend=20)
+
+    assert [t.kept for t in band.tiles] == [Region(0, 0, 60, 40), Region(40, 0, 60, 40)]
+
+
+def test_a_plan_that_begins_below_unfinished_rows_shares_what_they_kept() -> None:
+    first, _ = plan(Size(8, 60), 20, halo=0, top=20, blend=16, above=8)
+
+    assert first.tiles[0].shared.above == 8
+    assert first.tiles[0].kept.y == 12

@@ -15,6 +15,7 @@ from inference.errors import InvalidOptions, InvalidWeights, ModelUnavailable
 from inference.loader import load
 from inference.options import Options
 from inference.report import Report
+from inference.ways import Way
 from inference.weight_files import weights_sha256
 from inference.weights import ModelStore
 from tests.inference.networks import compact, random_weights
@@ -44,7 +45,7 @@ def test_the_strength_mixes_the_weights_of_two_models(tmp_path: Path, denoise: f
     a, b = install(tmp_path, STRONG, seed=1), install(tmp_path, WEAK, seed=2)
     mixed = {key: denoise * a[key] + (1 - denoise) * b[key] for key in a}
     pixels = np.random.default_rng(1).integers(0, 256, (9, 11, 3), np.uint8)
-    expected = load(mixed, torch.device("cpu"), lambda _: torch.float32)(pixels)
+    expected = load(mixed, torch.device("cpu"), lambda _: Way(torch.float32))(pixels)
 
     result, report = upscale(tmp_path, denoise)
 

@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     warm_models_megabytes: float = Field(default=1024, gt=0)
     """Weights that a worker keeps loaded."""
 
+    memory_megabytes: float | None = Field(default=None, gt=0)
+    """What a network may use for one piece of a picture, and an encoder for a picture that it
+    needs whole. Not set: a network takes half of what is free."""
+
     host: str = "127.0.0.1"
     """Address that the web process listens on."""
 

@@ -42,14 +42,17 @@ class Engine:
         max_input_pixels: int = image_io.DEFAULT_MAX_INPUT_PIXELS,
         max_output_pixels: int = image_io.DEFAULT_MAX_OUTPUT_PIXELS,
         warm_bytes: int = DEFAULT_WARM_BYTES,
+        memory_budget: int | None = None,
     ) -> None:
         """`device` is `auto` or a torch device such as `cpu`, `cuda`, `cuda:1`, `mps`.
 
-        `warm_bytes` limits the weights kept loaded; the network in use stays in any case. Raises
+        `warm_bytes` limits the weights kept loaded; the network in use stays in any case.
+        `memory_budget` in bytes holds for all pictures whose options give none. Raises
         `InvalidOptions` for a device that is not there.
         """
         self._max_input_pixels = max_input_pixels
         self._max_output_pixels = max_output_pixels
+        self._memory_budget = memory_budget
         self._shelf = Shelf(models, device, warm_bytes)
 
     @property
@@ -107,7 +110,7 @@ class Engine:
             picture.channels,
             picture.metadata,
             options,
-            options.memory_budget or memory.available(torch.device("cpu")),
+            self._budget(options) or memory.available(torch.device("cpu")),
         )
 
         with run.timed("decode"):
@@ -179,7 +182,7 @@ class Engine:
         canvas = Canvas(
             network,
             pixels,
-            options.tile or self._tile(network, pixels, options.memory_budget),
+            options.tile or self._tile(network, pixels, self._budget(options)),
             run.begin_pass(scaling),
             lambda: self._shelf.network(options.model, "fp32", options.denoise)[0],
         )
@@ -191,6 +194,9 @@ class Engine:
                 break
             yield band
         run.end_pass(canvas)
+
+    def _budget(self, options: Options) -> int | None:
+        return options.memory_budget or self._memory_budget
 
     def _tile(self, network: Network, pixels: Pixels, budget: int | None) -> int | None:
         """The largest core whose window fits the memory, `None` when the whole picture does."""

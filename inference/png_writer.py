@@ -9,7 +9,6 @@ the sink in its turn. Which rows make a strip follows from the width alone, so t
 gives the same bytes whatever the bands that it arrived in, and however many threads there are.
 """
 
-import os
 import struct
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +22,7 @@ from inference.geometry import Size
 from inference.png import SIGNATURE
 from inference.samples import Pixels
 from inference.streams import Sink
+from inference.threads import cores
 
 Bytes = NDArray[np.uint8]
 
@@ -65,7 +65,7 @@ class PngWriter:
         self._strip_rows = min(groups * _GROUP, size.height)
         self._strip = self._blank_strip()
         self._filled = 0
-        self._threads = min(_MOST_THREADS, os.cpu_count() or 1)
+        self._threads = min(_MOST_THREADS, cores())
         self._pool = ThreadPoolExecutor(self._threads, "png")
         self._pending: deque[Future[_Deflated]] = deque()
         self._ahead = _ZLIB_HEADER

@@ -29,6 +29,7 @@ _KINDS: Mapping[str, type] = {
     "mark": bool,
     "precision": str,
     "tile": int,
+    "denoise": float,
 }
 _SIZES = ("width", "height", "long_side")
 
@@ -95,9 +96,17 @@ def cursor(value: Any) -> str | None:
 def _typed(name: str, value: Any, kind: type) -> Any:
     if kind is int:
         return _whole(name, value)
+    if kind is float:
+        return _number(name, value)
     if not isinstance(value, kind):
         raise InvalidOptions(f"`{name}` is not {'a text' if kind is str else 'true or false'}.")
     return value
+
+
+def _number(name: str, value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or abs(value) > _LARGEST:
+        raise InvalidOptions(f"`{name}` is not a number that makes sense.")
+    return float(value)
 
 
 def _whole(name: str, value: Any) -> int:

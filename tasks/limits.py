@@ -76,8 +76,10 @@ class Limits:
         """Raise what the engine would raise for the result, before anything is decoded."""
         output = scaling.output
         image_io.check_result_pixels(output, self.output_pixels)
-        # Whether any pixel is transparent shows only when it is decoded.
-        encoders.check(options.output_format or header.format, output, has_alpha=False)
+        output_format = options.output_format or header.format
+        # Whether any pixel is transparent, or has 16 bits, shows only when it is decoded.
+        encoders.check(output_format, output, has_alpha=False)
+        options.result_bits(output_format, input_bits=8)
 
 
 def expected_wait(store: Store, user_id: UUID, new_jobs: int) -> timedelta:

@@ -52,12 +52,14 @@ class _Worker:
 
         keep_freed_memory()
         keep_to_own_cores()
+        megabytes = self._settings.memory_megabytes
         engine = Engine(
             ModelStore(self._settings.models_dir),
             self._settings.device,
             max_input_pixels=round(self._settings.max_input_megapixels * 1e6),
             max_output_pixels=round(self._settings.max_output_megapixels * 1e6),
             warm_bytes=round(self._settings.warm_models_megabytes * 1e6),
+            memory_budget=None if megabytes is None else round(megabytes * 1e6),
         )
         self._id: UUID = workers.register(store, str(engine.device))
         upscaler = Upscaler(store, engine, self._id, lambda: time.monotonic() > self._leave_at)

@@ -30,6 +30,12 @@ def test_an_order_is_what_was_asked_for() -> None:
     )
 
 
+def test_a_strength_of_denoising_may_be_any_number() -> None:
+    asked = arguments.order("realesr-general-x4v3", 4, None, {"denoise": 1})
+
+    assert asked == Options(model="realesr-general-x4v3", scale=4, denoise=1.0)
+
+
 @pytest.mark.parametrize("size", ["width", "height", "long_side"])
 @pytest.mark.parametrize("scale", [4, 4.0, None])
 def test_a_target_size_takes_the_place_of_the_default_scale(size: str, scale: Any) -> None:
@@ -73,6 +79,9 @@ def test_options_that_are_null_are_left_at_their_defaults() -> None:
         ({"more": {"lossless": 1}}, "`lossless`"),
         ({"more": {"metadata": "some"}}, "some"),
         ({"more": {"precision": ["fp32"]}}, "`precision`"),
+        ({"more": {"denoise": "much"}}, "`denoise`"),
+        ({"more": {"denoise": True}}, "`denoise`"),
+        ({"more": {"denoise": 0.5}}, "denois"),
         ({"more": {"tile": 1}}, "tile"),
         ({"more": {"tile": 64.5}}, "`tile`"),
         ({"more": {"width": 0}}, "width"),

@@ -130,6 +130,19 @@ def test_an_unknown_model_is_refused_before_anything_is_kept(
     assert kept_bytes(service) == 0
 
 
+def test_bits_that_the_format_of_a_picture_cannot_hold_fail_at_once_and_are_not_kept(
+    service: Service, ada: UUID, upload: Callable[..., Upload]
+) -> None:
+    uploads = [upload(), upload(picture(30, 20, "JPEG"), "photo.jpg")]
+
+    batch_id = submit_batch(service, ada, uploads, Options(model=FAST, bits=16))
+
+    held, refused = views.show(service.store, batch_id, ada).jobs
+    assert (held.state, refused.state) == (State.QUEUED, State.FAILED)
+    assert refused.failure and refused.failure.code == "FORMAT_CANNOT_HOLD"
+    assert kept_bytes(service) == 1
+
+
 def test_a_user_with_too_many_open_jobs_is_refused_and_nothing_is_kept(
     service: Service, ada: UUID, bob: UUID, upload: Callable[..., Upload]
 ) -> None:

@@ -41,7 +41,7 @@ class PngWriter:
     """Writes a PNG of 8 or 16 bits to a stream while the rows are still being made.
 
     `extra` chunks (colour profile, resolution, EXIF) go before the pixels, in the order given.
-    Compression is deflate as isa-l's level 1. Holds as many strips as it has threads and one more,
+    Compression is deflate as isa-l's level 1. Holds as many strips as it has threads and two more,
     whatever the picture's height. To be closed in every case; a `with` statement does.
     """
 

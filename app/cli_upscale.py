@@ -22,6 +22,7 @@ from inference.errors import EngineError, InvalidOptions
 from inference.options import (
     DEFAULT_MODEL,
     DEFAULT_SCALE,
+    DEPTHS,
     FORMATS,
     METADATA_CHOICES,
     PRECISIONS,
@@ -73,10 +74,19 @@ def add_parser(
     output.add_argument("--quality", type=int, default=95, help="of JPEG and WebP (default 95)")
     output.add_argument("--lossless", action="store_true", help="WebP without loss")
     output.add_argument(
+        "--bits", type=int, choices=DEPTHS, help="per channel; 16 for PNG only (default: as IN)"
+    )
+    output.add_argument(
         "--metadata",
         choices=METADATA_CHOICES,
         default="safe",
         help="safe keeps colour profile and print resolution (default), all EXIF and XMP as well",
+    )
+    output.add_argument(
+        "--no-mark",
+        action="store_false",
+        dest="mark",
+        help="don't say in the result's XMP that AI was used (--metadata none never does)",
     )
     machine = parser.add_argument_group("machine and limits")
     machine.add_argument("--precision", choices=PRECISIONS, default="auto")
@@ -167,7 +177,9 @@ def _options(args: argparse.Namespace, target: Path | None) -> Options:
         output_format=output_format,
         quality=args.quality,
         lossless=args.lossless,
+        bits=args.bits,
         metadata=args.metadata,
+        mark=args.mark,
         precision=args.precision,
         tile=args.tile,
         memory_budget=None if args.memory is None else round(args.memory * 1e9),

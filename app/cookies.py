@@ -10,8 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from app.settings import Settings
-
-_DAY = 24 * 60 * 60
+from pages import cookies
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Cookie:
 
 def session_cookie(settings: Settings) -> Cookie:
     """Names a session of `db.sessions`, which ends it earlier than the browser would."""
-    return _cookie(settings, "session", 14 * _DAY)
+    return _cookie(settings, cookies.SESSION)
 
 
 def signin_cookie(settings: Settings) -> Cookie:
@@ -65,11 +64,9 @@ def signin_cookie(settings: Settings) -> Cookie:
 
     Lax, as the provider sends the browser back from its own site.
     """
-    return _cookie(settings, "signin", 10 * 60)
+    return _cookie(settings, cookies.SIGN_IN)
 
 
-def _cookie(settings: Settings, name: str, max_age: int) -> Cookie:
-    # The prefix makes browsers refuse the name from any other host and without Secure; they do so
-    # on plain http too, where the cookie would then never be kept.
-    prefix = "__Host-" if settings.is_https else ""
-    return Cookie(prefix + name, settings.is_https, max_age)
+def _cookie(settings: Settings, entry: cookies.Cookie) -> Cookie:
+    https = settings.is_https
+    return Cookie(entry.name(https=https), https, int(entry.lifetime.total_seconds()))

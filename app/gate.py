@@ -22,6 +22,7 @@ from app.gate_rules import Access, Check, Look, Rule, methods_of, rule_for
 from app.identify import Identify
 from app.origins import OwnAddresses, check_same_origin
 from app.problems import Problem, answer, not_found, problem_of, sign_in_first
+from pages.tabs import tab_named
 from pages.visitor import KEY, Visitor
 
 RULE = "rule"
@@ -33,7 +34,6 @@ LOOK = "look"
 LANDING = "/landing"
 """What the app serves at `/` to who is not signed in. Cannot be asked for by this name."""
 
-TABS = ("upscale", "history", "account", "policies")
 """Where one may be sent after signing in: `/login?next=…` knows these words and no addresses."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -175,8 +175,8 @@ def _to_sign_in(request: Request) -> Response:
     than to a tab. Raises a 401 for programs."""
     if not _navigates(request):
         raise sign_in_first()
-    tab = request.query_params.get("tab")
-    aim = f"?next={tab}" if get_route_path(request.scope) == "/" and tab in TABS else ""
+    tab = tab_named(request.query_params.get("tab"))
+    aim = f"?next={tab}" if get_route_path(request.scope) == "/" and tab else ""
     return _redirect(f"/login{aim}")
 
 

@@ -17,10 +17,11 @@ from app.addresses import network_of
 from app.attempts import Failures
 from app.forms import fields_of
 from app.problems import not_found
-from app.sessions import Stopped, place_named, sign_in
+from app.sessions import Stopped, sign_in
 from app.signin_page import SignInPage, is_here
 from app.web import Web
 from db import users
+from pages.tabs import tab_named
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ def routes(web: Web, page: SignInPage) -> APIRouter:
         if not settings.has_local_sign_in:
             raise not_found()
         fields = await fields_of(request)
-        place = place_named(fields.get("next"))
+        place = tab_named(fields.get("next"))
         try:
             if settings.local_passphrase is None:
                 _check_machine(request)

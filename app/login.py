@@ -18,10 +18,11 @@ from app.cookies import signin_cookie
 from app.issuers import Unreachable
 from app.oidc import Issuer, Pending, Profile, Untrusted
 from app.problems import not_found
-from app.sessions import Stopped, person_asking, place_named, sign_in, to
+from app.sessions import Stopped, person_asking, sign_in, to
 from app.signin_page import SignInPage
 from app.web import Web
 from db import signins, users
+from pages.tabs import tab_named
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def _page(page: SignInPage) -> APIRouter:
 
     @router.get("/login")
     async def choose(request: Request) -> Response:
-        place = place_named(request.query_params.get("next"))
+        place = tab_named(request.query_params.get("next"))
         return to(place) if person_asking(request) else page.plain(request, place)
 
     return router
@@ -74,7 +75,7 @@ def _providers(web: Web, page: SignInPage) -> APIRouter:
         issuer = issuers.get(provider)
         if issuer is None:
             raise not_found()
-        place = place_named(request.query_params.get("next"))
+        place = tab_named(request.query_params.get("next"))
         try:
             address, pending = await issuer.begin()
         except Unreachable:
@@ -88,7 +89,7 @@ def _providers(web: Web, page: SignInPage) -> APIRouter:
     async def callback(request: Request) -> Response:
         secret = cookie.read(request)
         begun = await run_in_threadpool(signins.take, store, secret) if secret else None
-        place = place_named(begun["place"]) if begun else None
+        place = tab_named(begun["place"]) if begun else None
         try:
             profile = await _finish(issuers, begun, dict(request.query_params))
             user_id = await run_in_threadpool(

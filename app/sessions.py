@@ -4,7 +4,6 @@ Knows where somebody may be sent afterwards: to a place of ours, named by a word
 how somebody showed who they are.
 """
 
-from enum import StrEnum
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -18,16 +17,8 @@ from app.problems import sign_in_first
 from app.web import Web
 from db import sessions
 from db.errors import Suspended
+from pages.tabs import Tab
 from pages.visitor import Visitor, visitor_of
-
-
-class Place(StrEnum):
-    """Where somebody wants to be after signing in: a tab. Never an address."""
-
-    UPSCALE = "upscale"
-    HISTORY = "history"
-    ACCOUNT = "account"
-    POLICIES = "policies"
 
 
 class Stopped(Exception):
@@ -40,12 +31,7 @@ class Stopped(Exception):
         self.headers = headers or {}
 
 
-def place_named(name: object) -> Place | None:
-    """None for every word that is no place."""
-    return next((place for place in Place if place == name), None)
-
-
-def to(place: Place | None) -> RedirectResponse:
+def to(place: Tab | None) -> RedirectResponse:
     """Sends the browser into the app."""
     return see_other(f"/?tab={place}" if place else "/")
 
@@ -65,7 +51,7 @@ def person_asking(request: Request) -> Visitor | None:
     return visitor if visitor.via == "cookie" else None
 
 
-async def sign_in(web: Web, request: Request, user_id: UUID, place: Place | None) -> Response:
+async def sign_in(web: Web, request: Request, user_id: UUID, place: Tab | None) -> Response:
     """The answer to somebody who has shown who they are: a session that nobody knew before, in
     place of the browser's old one. Raises `Stopped` for who is suspended."""
     cookie = session_cookie(web.settings)

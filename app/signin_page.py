@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from app.sessions import Place, Stopped
+from app.sessions import Stopped
 from app.settings import is_loopback
 from app.web import Web
+from pages.tabs import Tab
 
 _FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
 
@@ -23,16 +24,16 @@ class SignInPage:
         self._settings = web.settings
         self._site = web.site
 
-    def plain(self, request: Request, place: Place | None) -> Response:
+    def plain(self, request: Request, place: Tab | None) -> Response:
         """The page, for who has yet to choose."""
         return HTMLResponse(self._html(request, place, None), 200, {"Cache-Control": "no-store"})
 
-    def after(self, stopped: Stopped, request: Request, place: Place | None) -> Response:
+    def after(self, stopped: Stopped, request: Request, place: Tab | None) -> Response:
         """The page once more, with the reason and its status."""
         headers = {"Cache-Control": "no-store", **stopped.headers}
         return HTMLResponse(self._html(request, place, stopped.problem), stopped.status, headers)
 
-    def _html(self, request: Request, place: Place | None, problem: str | None) -> str:
+    def _html(self, request: Request, place: Tab | None, problem: str | None) -> str:
         local: Literal["press", "passphrase"] | None = None
         if self._settings.local_passphrase is not None:
             local = "passphrase"

@@ -11,16 +11,14 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from inference.errors import InvalidWeights, OutOfMemory
 from inference.geometry import Region, Size
 from inference.memory import is_out_of_memory
 from inference.meter import OnWork
 from inference.network import NonFiniteResult
+from inference.samples import Pixels
 from inference.tiles import Band, plan
-
-Pixels = NDArray[np.uint8]
 
 SMALLEST_TILE = 32
 
@@ -100,7 +98,8 @@ class Canvas:
         done = self._pixels_done
         total = done + pixels_left
         region = Region(0, band.top, self._size.width, band.height)
-        out = np.empty((band.height * s, self._size.width * s, self._pixels.shape[2]), np.uint8)
+        shape = (band.height * s, self._size.width * s, self._pixels.shape[2])
+        out = np.empty(shape, self._pixels.dtype)
         for tile in band.tiles:
             area = tile.window.width * tile.window.height
             on_work = partial(self._report, done, area, total)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from inference.samples import Pixels
+
 Space = Literal["RGB ", "GRAY", "CMYK"]
 
 
@@ -80,7 +82,10 @@ def _convert(image: Image.Image, source: bytes, target: bytes, mode: str) -> Ima
     return converted
 
 
-def bleed(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+_STRIP = 64  # rows that become floats at a time; even, so that no pair is torn apart
+
+
+def bleed(pixels: Pixels) -> Pixels:
     """Give fully transparent pixels the colours of what is visible around them.
 
     `pixels` has shape (height, width, 2 or 4), alpha last; a new array of the same shape is
@@ -88,16 +93,27 @@ def bleed(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     beneath the transparency, usually black, into every edge. Colours spread from coarse to fine
     through a pyramid ("pull-push": Gortler et al., The Lumigraph, 1996).
     """
-    alpha = pixels[..., -1:]
-    visible = (alpha > 0).astype(np.float32)
     out = pixels.copy()
-    if not visible.any():
+    if not pixels[..., -1].any():
         out[..., :-1] = 0
         return out
-    colours = pixels[..., :-1].astype(np.float32) * visible
-    filled = _pull_push(colours, visible)
-    out[..., :-1] = np.where(alpha > 0, pixels[..., :-1], np.rint(filled)).astype(np.uint8)
+    if pixels[..., -1].all():
+        return out
+    # The finest level, which has most of the pixels, is never held in floats.
+    sums = [_halved_visible(pixels[top : top + _STRIP]) for top in range(0, len(pixels), _STRIP)]
+    colours, weights = (np.concatenate(part) for part in zip(*sums, strict=True))
+    around = np.rint(_pull_push(colours, weights))
+    for top in range(0, len(pixels), _STRIP):
+        strip = out[top : top + _STRIP]
+        near = _doubled(around[top // 2 : (top + _STRIP) // 2], strip.shape[:2])
+        np.copyto(strip[..., :-1], near, where=strip[..., -1:] == 0, casting="unsafe")
     return out
+
+
+def _halved_visible(rows: Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The sums of two by two visible pixels, and how many they are."""
+    visible = (rows[..., -1:] > 0).astype(np.float32)
+    return _halve(rows[..., :-1] * visible), _halve(visible)
 
 
 def _pull_push(colours: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -109,9 +125,12 @@ def _pull_push(colours: NDArray[np.float32], weights: NDArray[np.float32]) -> ND
     if weights.all():
         return filled
     coarse = _pull_push(_halve(colours), _halve(weights))
-    height, width = weights.shape[:2]
-    doubled = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
-    return np.where(weights > 0, filled, doubled)
+    return np.where(weights > 0, filled, _doubled(coarse, weights.shape[:2]))
+
+
+def _doubled(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    height, width = shape
+    return array.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
 
 
 def _halve(array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,26 +5,27 @@ knows nothing of paths, users or rows of a database.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from math import isqrt
 from typing import BinaryIO
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from inference import colour, encoders, image_io, memory, precision
+from inference import colour, encoders, image_io, memory, precision, provenance
 from inference.canvas import SMALLEST_TILE, Canvas
+from inference.delivery import Delivery
 from inference.network import Network
-from inference.options import Options
+from inference.options import Bits, Options
 from inference.pyramid import Previews, PyramidWriter
 from inference.report import Report, versions
 from inference.resample import Resampler
 from inference.run import OnProgress, Run, ShouldStop
+from inference.samples import Pixels, with_bits
 from inference.scaling import Scaling, plan_scaling
 from inference.shelf import DEFAULT_WARM_BYTES, Shelf, WeightStore
+from inference.stage import Stage
 from inference.streams import Sink
-
-Pixels = NDArray[np.uint8]
 
 
 class Engine:
@@ -74,7 +75,9 @@ class Engine:
         was written to it is not a picture and must be thrown away. `on_progress(done, total)`
         counts input pixels that went through the network; `total` may grow. `should_stop()` is
         asked up to ten times a second, between two layers of the network or two tiles of a
-        preview; a true answer raises `Canceled`.
+        preview; a true answer raises `Canceled`. Both are called in the caller's own thread.
+        `sink` is written to from another, which has ended when this call does: rows are resized
+        and encoded while the network goes on with the next.
 
         `previews` receive the pyramids that `PyramidReader` reads, of the upright picture and of
         the result. Their sinks are like `sink`, in what they need and after an exception.
@@ -87,49 +90,69 @@ class Engine:
         with run.timed("decode"):
             picture = image_io.read(source, self._max_input_pixels, options.metadata)
         output_format = options.output_format or picture.format
+        bits = options.result_bits(output_format, picture.bits)
+        metadata, told = provenance.marked(picture.metadata, output_format, options)
+        run.notes += [*told, *_reduction(picture.bits, bits, options)]
+        # bf16 and fp16 have fewer bits than such a result is to have.
+        wanted = "fp32" if bits == 16 and options.precision == "auto" else options.precision
         with run.timed("load"):
-            network, info = self._shelf.network(options.model, options.precision)
+            network, info = self._shelf.network(options.model, wanted)
         scaling = plan_scaling(picture.size, network.scale, options)
         image_io.check_result_pixels(scaling.output, self._max_output_pixels)
         encoders.check(output_format, scaling.output, picture.has_alpha)
+        encoders.check_memory(
+            output_format,
+            scaling.output,
+            picture.channels,
+            picture.metadata,
+            options,
+            options.memory_budget or memory.available(torch.device("cpu")),
+        )
 
         with run.timed("decode"):
-            pixels = colour.bleed(picture.pixels) if picture.has_alpha else picture.pixels
+            # What has 16 bits keeps them to the end, so that it is rounded once.
+            pixels = with_bits(picture.pixels, 16) if bits == 16 else picture.pixels
+            pixels = colour.bleed(pixels) if picture.has_alpha else pixels
         if previews:
-            with run.timed("preview"):
-                original = PyramidWriter(
-                    previews.original, picture.size, picture.channels, picture.metadata, run.check
-                )
+            with (
+                run.timed("preview"),
+                closing(
+                    PyramidWriter(
+                        previews.original,
+                        picture.size,
+                        picture.channels,
+                        picture.metadata,
+                        run.check,
+                    )
+                ) as original,
+            ):
                 original.push(pixels)
                 original.finish()
         for _ in range(scaling.passes - 1):
             pixels = np.concatenate(list(self._enlarge(network, pixels, options, run, scaling)))
-        resampler = Resampler(scaling.network, scaling.output)
         encoder = encoders.encoder(
-            output_format, sink, scaling.output, picture.channels, picture.metadata, options
+            output_format, sink, scaling.output, picture.channels, metadata, options, bits
         )
-        preview = previews and PyramidWriter(
-            previews.result, scaling.output, picture.channels, picture.metadata, run.check
-        )
-        for rows in self._enlarge(network, pixels, options, run, scaling):
-            with run.timed("resize"):
-                resized = resampler.push(rows)
-            if preview:
-                with run.timed("preview"):
-                    preview.push(resized)
-            with run.timed("encode"):
-                if len(resized):
-                    encoder.write(resized)
-        if preview:
-            with run.timed("preview"):
-                preview.finish()
-        run.check()
-        with run.timed("encode"):
-            encoder.finish()
+        preview = None
+        if previews:
+            preview = PyramidWriter(
+                previews.result, scaling.output, picture.channels, picture.metadata, run.check
+            )
+        resampler = Resampler(scaling.network, scaling.output, bits)
+        with (
+            closing(Delivery(resampler, preview, encoder, run)) as delivery,
+            Stage(delivery.push, run.check) as stage,
+            run.ending_other_threads(),
+        ):
+            for band in self._enlarge(network, pixels, options, run, scaling):
+                stage.push(band)
+            stage.drain()
+            delivery.finish()
         return Report(
             input=picture.size,
             output=scaling.output,
             output_format=output_format,
+            bits=bits,
             scaling=scaling,
             model=options.model,
             architecture=network.architecture,
@@ -174,6 +197,11 @@ class Engine:
         if pixels.shape[0] * pixels.shape[1] <= window:
             return None
         return max(SMALLEST_TILE, isqrt(window) - 2 * network.halo)
+
+
+def _reduction(had: Bits, has: Bits, options: Options) -> list[str]:
+    asked = options.bits is not None
+    return [] if asked or has >= had else ["16 bits per channel were reduced to 8; PNG keeps them."]
 
 
 def _device_name(device: torch.device) -> str:

@@ -53,7 +53,8 @@ class ResolutionTooHigh(EngineError):
 
 
 class FormatCannotHold(EngineError):
-    """The output format cannot hold this result: its side length or its transparency."""
+    """The output format cannot hold this result: its sides, its transparency, its bits, or, where
+    it is made in one piece, as much as this machine's memory."""
 
     code = "FORMAT_CANNOT_HOLD"
 

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from inference import colour, png
+from inference import colour, credentials, deep_png, icc, png
 from inference.errors import InvalidFileType, MalformedImage, ResolutionTooHigh
 from inference.geometry import Size
 from inference.metadata import Metadata, orientation, read_exif, read_metadata
-from inference.options import Format, MetadataChoice
+from inference.options import Bits, Format, MetadataChoice
+from inference.samples import Pixels, bits_of, peak, to_8_bits
 
 DEFAULT_MAX_INPUT_PIXELS = 25_000_000
 DEFAULT_MAX_OUTPUT_PIXELS = 400_000_000
@@ -30,15 +31,8 @@ Image.MAX_IMAGE_PIXELS = None
 _FORMATS: dict[str, Format] = {"PNG": "png", "JPEG": "jpg", "MPO": "jpg", "WEBP": "webp"}
 _ACCEPTED = "Use a PNG, JPEG or WebP file."
 _QUARTER_TURNS = {5, 6, 7, 8}
-_UPRIGHT_BY = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+_MIRRORED_ACROSS = {2, 3, 6, 7}
+_MIRRORED_DOWN = {3, 4, 7, 8}
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,7 @@ class Header:
 class Picture:
     """A decoded picture."""
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     """Shape (height, width, channels), upright. Channels: grey, grey and alpha, RGB, or RGBA.
     Alpha is there only when some pixel is not opaque."""
     format: Format
@@ -71,6 +65,11 @@ class Picture:
     @property
     def channels(self) -> int:
         return int(self.pixels.shape[2])
+
+    @property
+    def bits(self) -> Bits:
+        """Bits per channel."""
+        return bits_of(self.pixels)
 
     @property
     def has_alpha(self) -> bool:
@@ -91,10 +90,11 @@ def read(
     max_pixels: int = DEFAULT_MAX_INPUT_PIXELS,
     metadata: MetadataChoice = "safe",
 ) -> Picture:
-    """Decode a picture completely, upright, in 8 bits per channel.
+    """Decode a picture completely, upright, in 8 or 16 bits per channel.
 
     `source` is seekable and read from its start. The colour profile is kept with the pixels it
-    belongs to; only when `metadata` is `none` are they converted to sRGB instead. Raises
+    belongs to; only when `metadata` is `none` are they converted to sRGB instead, and a picture of
+    16 bits with a profile made of tables is reduced to 8 for that. Raises
     `InvalidFileType`, `MalformedImage` (also when any part is missing) or `ResolutionTooHigh`.
     """
     with _opened(source, max_pixels) as image:
@@ -103,26 +103,33 @@ def read(
         notes = []
         if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
             notes.append("The file is animated; its first frame was used.")
+        if credentials.has_manifest(source, header.format):
+            notes.append(credentials.NOT_CARRIED_OVER)
         if header.format == "png" and not png.is_complete(source):
             raise _damaged(image)
-        with _decoding(image):
-            image.load()
         depth = png.bit_depth(source) if header.format == "png" else 8
         if depth == 16:
-            notes.append("16 bits per channel were reduced to 8.")
-        if depth in (2, 4) and image.mode == "L" and "transparency" in image.info:
-            # Pillow spreads these grey levels over 0 to 255, but not the one that is transparent.
-            image.info["transparency"] *= 255 // (2**depth - 1)
-        kept = read_metadata(image, exif, metadata)
-        with _decoding(image):
-            turn = _UPRIGHT_BY.get(orientation(exif))
-            plain = _plain(image if turn is None else image.transpose(turn))
-        plain, kept, colour_notes = _settle_colour(plain, kept, metadata)
-        pixels = np.asarray(plain)
-        pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
-        if pixels.shape[2] in (2, 4) and (pixels[..., -1] == 255).all():
+            deep_png.check(Size(*image.size))
+            with _decoding(image):
+                deep = deep_png.read(source)
+            kept = read_metadata(image, source, exif, metadata)
+            pixels, kept, colour_notes = _settle_deep_colour(deep, kept, metadata)
+        else:
+            with _decoding(image):
+                image.load()
+            if depth in (2, 4) and image.mode == "L" and "transparency" in image.info:
+                # Pillow spreads these levels over 0 to 255, but not the one that is transparent.
+                image.info["transparency"] *= 255 // (2**depth - 1)
+            kept = read_metadata(image, source, exif, metadata)
+            with _decoding(image):
+                plain = _plain(image)
+            pixels, kept, colour_notes = _settle_colour(plain, kept, metadata)
+        pixels = _upright(pixels, orientation(exif))
+        if pixels.shape[2] in (2, 4) and (pixels[..., -1] == peak(pixels)).all():
             pixels = pixels[..., :-1]
-        return Picture(np.ascontiguousarray(pixels), header.format, kept, (*notes, *colour_notes))
+        if not pixels.flags.c_contiguous:
+            pixels = pixels.copy()
+        return Picture(pixels, header.format, kept, (*notes, *colour_notes))
 
 
 @contextmanager
@@ -204,14 +211,6 @@ def _header(image: Image.Image, exif: Image.Exif) -> Header:
 
 def _plain(image: Image.Image) -> Image.Image:
     """The same picture as L, LA, RGB, RGBA or CMYK."""
-    if image.mode.startswith("I"):
-        # Pillow shows 16-bit grey as integers; its own conversion to L clips at 255.
-        wide = np.asarray(image).astype(np.uint32)
-        grey = Image.fromarray(((wide + 128) // 257).astype(np.uint8))
-        key = image.info.get("transparency")
-        if isinstance(key, int):
-            grey.putalpha(Image.fromarray(np.where(wide == key, 0, 255).astype(np.uint8)))
-        return grey
     if "transparency" in image.info or image.mode == "PA":
         if image.mode in ("1", "L"):
             return image.convert("RGBA").convert("LA")
@@ -221,9 +220,12 @@ def _plain(image: Image.Image) -> Image.Image:
     return image.convert("L" if image.mode == "1" else "RGB")
 
 
-def _settle_colour(
-    image: Image.Image, kept: Metadata, choice: MetadataChoice
-) -> tuple[Image.Image, Metadata, tuple[str, ...]]:
+_Settled = tuple[Pixels, Metadata, tuple[str, ...]]
+_LEFT_OUT = "The colour profile does not fit the picture and was left out."
+_REDUCED = "16 bits per channel were reduced to 8, because its colour profile needs that."
+
+
+def _settle_colour(image: Image.Image, kept: Metadata, choice: MetadataChoice) -> _Settled:
     """Make the profile fit the pixels, or the pixels fit sRGB."""
     expected = {"L": "GRAY", "LA": "GRAY", "CMYK": "CMYK"}.get(image.mode, "RGB ")
     srgb: Image.Image | None = None
@@ -234,12 +236,33 @@ def _settle_colour(
             srgb = _to_srgb(image, kept.icc, and_back=choice != "none")
             fits = srgb is not None
         if not fits:
-            notes = ("The colour profile does not fit the picture and was left out.",)
+            notes = (_LEFT_OUT,)
             kept = replace(kept, icc=None)
     if image.mode == "CMYK":
         srgb = srgb or image.convert("RGB")
         kept = replace(kept, cmyk=True)
-    return srgb or image, Metadata() if choice == "none" else kept, notes
+    pixels = np.asarray(srgb or image)
+    pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
+    return pixels, Metadata() if choice == "none" else kept, notes
+
+
+def _settle_deep_colour(
+    pixels: NDArray[np.uint16], kept: Metadata, choice: MetadataChoice
+) -> _Settled:
+    """The same for 16 bits."""
+    expected = "GRAY" if pixels.shape[2] <= 2 else "RGB "
+    fits = kept.icc is None or colour.profile_space(kept.icc) == expected
+    if not fits:
+        kept = replace(kept, icc=None)
+    elif choice == "none" and kept.icc is not None:
+        converted = icc.to_srgb(pixels, kept.icc)
+        if converted is None:
+            reduced = to_8_bits(pixels)
+            image = Image.fromarray(reduced.squeeze(2) if reduced.shape[2] == 1 else reduced)
+            shallow, kept, notes = _settle_colour(image, kept, choice)
+            return shallow, kept, (_REDUCED, *notes)
+        pixels = converted
+    return pixels, Metadata() if choice == "none" else kept, () if fits else (_LEFT_OUT,)
 
 
 def _to_srgb(image: Image.Image, icc: bytes, and_back: bool) -> Image.Image | None:
@@ -251,3 +274,10 @@ def _to_srgb(image: Image.Image, icc: bytes, and_back: bool) -> Image.Image | No
     except (OSError, ImageCms.PyCMSError):
         return None
     return srgb
+
+
+def _upright(pixels: Pixels, turn: int) -> Pixels:
+    """The picture as EXIF's orientation 1 to 8 says it is to be shown."""
+    if turn in _QUARTER_TURNS:
+        pixels = pixels.swapaxes(0, 1)
+    return pixels[:: -1 if turn in _MIRRORED_DOWN else 1, :: -1 if turn in _MIRRORED_ACROSS else 1]

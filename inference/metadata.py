@@ -52,7 +52,9 @@ def orientation(exif: Image.Exif) -> int:
     return value if value in range(1, 9) else 1
 
 
-def read_metadata(image: Image.Image, exif: Image.Exif, choice: MetadataChoice) -> Metadata:
+def read_metadata(
+    image: Image.Image, source: BinaryIO, exif: Image.Exif, choice: MetadataChoice
+) -> Metadata:
     """What of an opened picture is kept. The profile always is: it belongs to the pixels."""
     icc = image.info.get("icc_profile") or None
     if choice == "none":
@@ -60,7 +62,8 @@ def read_metadata(image: Image.Image, exif: Image.Exif, choice: MetadataChoice) 
     kept = Metadata(icc=icc, dpi=_dpi(image, exif))
     if choice == "safe":
         return kept
-    xmp = image.info.get("xmp")
+    # A PNG may have it behind its pixels, where Pillow looks only when it has decoded them.
+    xmp = png.xmp(source) if image.format == "PNG" else image.info.get("xmp")
     if not isinstance(xmp, bytes):
         xmp = None
     elif orientation(exif) > 1:

@@ -11,18 +11,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from inference import planes
 from inference.errors import UnsupportedModel
 from inference.meter import Meter, OnWork
-from inference.samples import peak
+from inference.samples import Pixels, peak
 from inference.split import split
 from inference.transfers import Download
 from inference.ways import Kernels, Way, arithmetic, prepare, run
-
-Pixels = NDArray[np.uint8]
 
 # Neighbourhood in network pixels beyond which a cut changes a result by less than one 8-bit step
 # in fp32, measured on the published weights (docs/engine.md, "Seams").
@@ -100,7 +97,7 @@ class Network:
         self.bytes_per_pixel = self._calibrate()
 
     def __call__(self, window: Pixels, on_work: OnWork | None = None) -> Pixels:
-        """Enlarge pixels of shape (H, W, C) to (H * scale, W * scale, C), rounded, in 8 bits.
+        """Enlarge pixels of shape (H, W, C) to (H * scale, W * scale, C), rounded, in their bits.
 
         C is 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGBA). Alpha goes through the network on its
         own, as a grey picture, and stays within the range that the picture's alpha has around

@@ -3,16 +3,18 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from inference.errors import InvalidOptions
+from inference.errors import FormatCannotHold, InvalidOptions
 
 Format = Literal["png", "jpg", "webp"]
 MetadataChoice = Literal["none", "safe", "all"]
 Precision = Literal["auto", "fp32", "fp16", "bf16"]
+Bits = Literal[8, 16]
 
 SCALES = (2, 3, 4, 8, 16)
 FORMATS: tuple[Format, ...] = get_args(Format)
 METADATA_CHOICES: tuple[MetadataChoice, ...] = get_args(MetadataChoice)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+DEPTHS: tuple[Bits, ...] = get_args(Bits)
 
 DEFAULT_MODEL = "realesrgan-x4plus"
 DEFAULT_SCALE = 4
@@ -48,12 +50,21 @@ class Options:
     lossless: bool = False
     """Write WebP without loss. Without meaning for other formats."""
 
+    bits: Bits | None = None
+    """Bits per channel of the result. `None`: as many as the input has, where the format holds
+    them. Only PNG holds 16."""
+
     metadata: MetadataChoice = "safe"
     """`safe` keeps the colour profile and the print resolution; `all` keeps EXIF and XMP as well;
     `none` keeps nothing, so colours are converted to sRGB."""
 
+    mark: bool = True
+    """Say in the result's XMP that a trained network made it, see `inference.provenance`. Without
+    meaning where `metadata` is `none`: then nothing is written at all."""
+
     precision: Precision = "auto"
-    """Arithmetic of the network. `auto` takes the fastest that the device and the network have."""
+    """Arithmetic of the network. `auto` takes the fastest that the device and the network have,
+    and `fp32` for a result of 16 bits, which the others cannot hold."""
 
     tile: int | None = None
     """Side in input pixels of the square that a piece of work owns; the network's full halo is
@@ -84,10 +95,15 @@ class Options:
             (self.output_format, (None, *FORMATS)),
             (self.metadata, METADATA_CHOICES),
             (self.precision, PRECISIONS),
+            (self.bits, (None, *DEPTHS)),
         ):
             if value not in allowed:
                 offered = ", ".join(str(choice) for choice in allowed if choice)
                 raise InvalidOptions(f"{value!r} is not one of the choices.", f"Use {offered}.")
+        if self.bits == 16 and self.output_format not in (None, "png"):
+            raise InvalidOptions(
+                f"{self.output_format} holds 8 bits per channel.", "Use png for 16 bits."
+            )
         if not 1 <= self.quality <= 100:
             raise InvalidOptions(f"A quality of {self.quality} is not possible.", "Use 1 to 100.")
         if self.tile is not None and self.tile < 16:
@@ -99,6 +115,14 @@ class Options:
     def has_target(self) -> bool:
         """Whether a target size is asked for rather than a factor."""
         return any(side is not None for side in (self.width, self.height, self.long_side))
+
+    def result_bits(self, output_format: Format, input_bits: Bits) -> Bits:
+        """Bits per channel of the result. Raises `FormatCannotHold`."""
+        if self.bits == 16 and output_format != "png":
+            raise FormatCannotHold(
+                "The result would have 16 bits per channel, and only PNG holds them.", "Choose PNG."
+            )
+        return self.bits or (input_bits if output_format == "png" else 8)
 
     @property
     def suffix(self) -> str:

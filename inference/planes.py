@@ -5,15 +5,15 @@ Knows pixels and tensors; nothing of networks, tiles or files.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from inference.samples import Pixels, peak
 from inference.transfers import upload
-
-Pixels = NDArray[np.uint8]
 
 Taken = tuple[int | None, ...]
 """The picture's channel for each plane of a network; `None` is an opaque plane."""
@@ -44,11 +44,16 @@ def tensor(
 
     `padding(width, height)` gives the columns and rows to add at the right and at the bottom.
     """
-    planes = [
-        np.full(window.shape[:2], 255, np.uint8) if c is None else window[..., c] for c in taken
-    ]
-    image = upload(np.stack(planes)[None], device)
-    image = image.to(dtype).div_(255)
+    white = peak(window)
+    planes = np.stack(
+        [np.full_like(window[..., 0], white) if c is None else window[..., c] for c in taken]
+    )[None]
+    if planes.dtype == np.uint8:
+        image = upload(planes, device).to(dtype).div_(255)
+    else:
+        # Divided before it is shortened: fp16 ends at 65504. And widened here, because only some
+        # devices convert from uint16.
+        image = upload(planes.astype(np.float32), device).div_(white).to(dtype)
     height, width = window.shape[:2]
     pad_w, pad_h = padding(width, height)
     # The edge's own pixels, mirrored as far as there are any, then repeated.
@@ -86,8 +91,10 @@ def made(taken: Taken) -> slice:
     return slice(min(channels), max(channels) + 1)
 
 
-def confine_alpha(result: Pixels, alpha: Pixels, scale: int) -> None:
+def confine_alpha(result: NDArray[Any], alpha: NDArray[Any], scale: int) -> None:
     """Keep alpha between the least and the most of each pixel's 3x3 neighbourhood, in place.
+
+    `result` and `alpha` have two dimensions and the same dtype.
 
     Networks leave solid areas one or two steps off, which shows as a veil or as pinholes.
     """
@@ -95,5 +102,5 @@ def confine_alpha(result: Pixels, alpha: Pixels, scale: int) -> None:
     most = nn.functional.max_pool2d(near, 3, stride=1)[0]
     least = -nn.functional.max_pool2d(-near, 3, stride=1)[0]
     for bound, limit in ((np.maximum, least), (np.minimum, most)):
-        grown = limit.numpy().astype(np.uint8).repeat(scale, axis=0).repeat(scale, axis=1)
+        grown = limit.numpy().astype(alpha.dtype).repeat(scale, axis=0).repeat(scale, axis=1)
         bound(result, grown, out=result)

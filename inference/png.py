@@ -1,4 +1,4 @@
-"""What Pillow does not tell of a PNG: whether a row is missing, its depth, its EXIF block.
+"""What Pillow does not tell of a PNG: whether a row is missing, its depth, what lies behind it.
 
 Knows bytes only; Pillow accepts a PNG whose data ends early. Writing is in `png_writer`. Format:
 W3C, Portable Network Graphics (PNG) Specification (Third Edition).
@@ -11,7 +11,12 @@ from typing import BinaryIO
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
+GREY, RGB, GREY_ALPHA = 0, 2, 4
+"""Colour types."""
+
 _PIECE = 65536
+_XMP = b"XML:com.adobe.xmp"
+_LONGEST_TEXT = 1 << 20  # inflated; as Pillow's `MAX_TEXT_CHUNK`
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
 _ADAM7_LAST = (0, 1, 1, 2)
@@ -76,6 +81,56 @@ def bit_depth(source: BinaryIO) -> int:
     """Bits per sample of a PNG, which Pillow does not tell once it has reduced 16 to 8."""
     source.seek(24)
     return source.read(1)[0]
+
+
+def colour_type(source: BinaryIO) -> int:
+    """What a pixel is made of: `GREY`, `RGB`, `GREY_ALPHA`, and 3 for a palette, 6 for RGBA."""
+    source.seek(25)
+    return source.read(1)[0]
+
+
+def transparent_colour(source: BinaryIO) -> tuple[int, ...] | None:
+    """The samples of the one colour that is transparent in a grey or RGB picture."""
+    for _, data, intact in _chunks(source, (b"tRNS",)):
+        if intact and len(data) in (2, 6):
+            return struct.unpack(f">{len(data) // 2}H", data)
+    return None
+
+
+def xmp(source: BinaryIO) -> bytes | None:
+    """The XMP packet of a PNG, which may lie before or behind the pixels."""
+    for _, data, intact in _chunks(source, (b"iTXt",)):
+        keyword, _, rest = data.partition(b"\0")
+        if not intact or keyword != _XMP or len(rest) < 4:
+            continue
+        # Compressed or not, by which method; a language, the keyword in that language, the text.
+        text = rest[2:].split(b"\0", 2)[-1]
+        return _inflated_text(text) if rest[0] else text
+    return None
+
+
+def _inflated_text(data: bytes) -> bytes | None:
+    inflate = zlib.decompressobj()
+    try:
+        text = inflate.decompress(data, _LONGEST_TEXT)
+    except zlib.error:
+        return None
+    return text if inflate.eof else None
+
+
+def has_chunk(source: BinaryIO, kind: bytes) -> bool:
+    return any(True for _ in _chunks(source, (kind,)))
+
+
+def bare(source: BinaryIO) -> bytes:
+    """The same picture as a file of header and pixels only, without palette and metadata."""
+    kept = _chunks(source, (b"IHDR", b"IDAT"))
+    return b"".join([SIGNATURE, *(_chunk(kind, data) for kind, data, _ in kept), _chunk(b"IEND")])
+
+
+def _chunk(kind: bytes, data: bytes = b"") -> bytes:
+    checksum = zlib.crc32(data, zlib.crc32(kind))
+    return b"".join([struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)])
 
 
 def _chunks(source: BinaryIO, kinds: tuple[bytes, ...]) -> Iterator[tuple[bytes, bytes, bool]]:

@@ -27,9 +27,10 @@ from inference.errors import DamagedPreview, NoSuchTile
 from inference.geometry import Size
 from inference.metadata import Metadata
 from inference.preview_tiles import TileColours, halved
+from inference.samples import Pixels, to_8_bits
 from inference.streams import Sink
 
-Pixels = NDArray[np.uint8]
+_Pixels = NDArray[np.uint8]
 
 TILE_SIZE = 512
 _INFO = "info.json"
@@ -94,13 +95,18 @@ class PyramidWriter:
         self._top = below
 
     def push(self, rows: Pixels) -> None:
-        """Take the next rows, shape (any number, width, channels)."""
-        self._top.push(rows)
+        """Take the next rows, shape (any number, width, channels). 16 bits become 8."""
+        for top in range(0, len(rows), TILE_SIZE):
+            self._top.push(to_8_bits(rows[top : top + TILE_SIZE]))
 
     def finish(self) -> None:
         """Write what is left. The bytes in the sink are a pyramid only after this."""
         assert self._top.is_complete, "rows are missing"
         self._file.finish(self._info)
+
+    def close(self) -> None:
+        """End the threads that encode, whether finished or not. May be called twice."""
+        self._file.close()
 
 
 def _name(level: int, x: int, y: int) -> str:
@@ -130,7 +136,7 @@ class _Level:
     def is_complete(self) -> bool:
         return self._top == self._height
 
-    def push(self, rows: Pixels) -> None:
+    def push(self, rows: _Pixels) -> None:
         while len(rows):
             wanted = min(TILE_SIZE, self._height - self._top) - self._filled
             assert wanted, "more rows than the picture has"
@@ -141,7 +147,7 @@ class _Level:
             if len(taken) == wanted:
                 self._pass_on(self._band[: self._filled])
 
-    def _pass_on(self, band: Pixels) -> None:
+    def _pass_on(self, band: _Pixels) -> None:
         lefts = range(0, band.shape[1], TILE_SIZE)
         tiles = (band[:, left : left + TILE_SIZE] for left in lefts)
         self._file.keep(self._number, self._top // TILE_SIZE, tiles)
@@ -162,9 +168,9 @@ class _TileFile:
         self._zip = _Zip(_WriteOnly(sink), "w")
         self._colours = colours
         self.check = check
-        self._pool = ThreadPoolExecutor(_THREADS)  # its threads end with it
+        self._pool = ThreadPoolExecutor(_THREADS)
 
-    def keep(self, level: int, y: int, tiles: Iterator[Pixels]) -> None:
+    def keep(self, level: int, y: int, tiles: Iterator[_Pixels]) -> None:
         """Store row `y` of a level's tiles."""
         for x, data in enumerate(self._encoded(tiles)):
             self._store(_name(level, x, y), data)
@@ -173,9 +179,12 @@ class _TileFile:
     def finish(self, info: dict[str, int]) -> None:
         self._store(_INFO, json.dumps(info).encode())
         self._zip.close()
-        self._pool.shutdown()
+        self.close()
 
-    def _encoded(self, tiles: Iterator[Pixels]) -> Iterator[bytes]:
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def _encoded(self, tiles: Iterator[_Pixels]) -> Iterator[bytes]:
         """The tiles' files in order; only as many are in work as there are threads, and one."""
         pending: deque[Future[bytes]] = deque()
         for tile in tiles:

@@ -5,7 +5,7 @@ from functools import cache
 from importlib.metadata import version
 
 from inference.geometry import Size
-from inference.options import Format
+from inference.options import Bits, Format
 from inference.scaling import Scaling
 
 
@@ -17,6 +17,8 @@ class Report:
     """Pixels, after orientation was applied."""
     output: Size
     output_format: Format
+    bits: Bits
+    """Bits per channel of the result."""
     scaling: Scaling
     """What the network did and what the resize filter did. `str()` of it is a sentence."""
     model: str
@@ -35,8 +37,9 @@ class Report:
     restarts: int
     """Pieces thrown away because memory ran out."""
     seconds: dict[str, float]
-    """By phase: `load`, `decode`, `network`, `resize`, `encode`, `total`, and, when asked for,
-    `preview`."""
+    """Wall time by phase: `load`, `decode`, `network`, `resize`, `encode`, `total`, and, when asked
+    for, `preview`. Finished rows are resized and encoded while the network goes on with the next,
+    so the phases may add up to more than `total`."""
     peak_memory: int
     """Bytes: the process's resident peak on a CPU, the allocator's peak on a GPU."""
     versions: dict[str, str]

@@ -10,6 +10,7 @@ import gradio as gr
 from pydantic import BaseModel, StringConstraints
 
 from db import sessions, tokens, users
+from pages import shapes
 from pages.asking import Json, answers, part
 from pages.visitor import Visitor
 from tasks.service import Service
@@ -50,7 +51,7 @@ def show(service: Service, visitor: Visitor) -> Json:
             {
                 "id": str(token.id),
                 "name": token.name,
-                "created_at": token.created_at.isoformat(),
+                "created_at": shapes.iso(token.created_at),
                 "last_used_day": token.last_used_day and token.last_used_day.isoformat(),
             }
             for token in tokens.current(service.store, visitor.user_id)
@@ -59,8 +60,8 @@ def show(service: Service, visitor: Visitor) -> Json:
             {
                 "browser": session.browser,
                 "system": session.system,
-                "created_at": session.created_at.isoformat(),
-                "last_seen_at": session.last_seen_at.isoformat(),
+                "created_at": shapes.iso(session.created_at),
+                "last_seen_at": shapes.iso(session.last_seen_at),
                 "here": session.id_hash == visitor.session,
             }
             for session in sessions.current(service.store, visitor.user_id)

@@ -16,17 +16,15 @@ from gradio.events import api as add_endpoint
 from starlette.concurrency import run_in_threadpool
 
 from app.settings import Settings
-from db import batches, history, views
+from db import batches, views
 from db.errors import DatabaseBusy, Gone, JobCanceled
-from db.views import BatchView, JobView
+from db.views import JobView
 from db.work import Role, State
-from inference import catalog
-from inference.installed import ModelFolder
 from inference.options import DEFAULT_MODEL, DEFAULT_SCALE, Options
-from pages import arguments, shapes
+from pages import arguments, models, own_batches, shapes
+from pages.asking import asking_visitor
 from pages.errors import tell, told
 from pages.uploads import own_uploads
-from pages.visitor import Visitor, visitor_of
 from tasks.deletion import delete_batch
 from tasks.service import Service
 from tasks.submissions import submit_batch
@@ -80,7 +78,7 @@ class Endpoints:
         """Upscale one picture and wait for it; the call's progress is the picture's."""
         # Not a generator: `gradio_client` downloads a generator's last value twice.
         with told():
-            user_id = _visitor(request).user_id
+            user_id = asking_visitor(request).user_id
             ordered = arguments.order(model, scale, output_format)
             batch_id = await run_in_threadpool(self._submit, request, [image], ordered)
             return self._handed_over(await self._ended(batch_id, user_id))
@@ -109,58 +107,46 @@ class Endpoints:
     def history(self, request: gr.Request, limit: int = 20, cursor: str | None = None) -> Json:
         """Your batches, the newest first."""
         with told():
-            page = history.page(
-                self._service.store,
-                _visitor(request).user_id,
-                limit=arguments.page_length(limit),
-                cursor=arguments.cursor(cursor),
-            )
-            now = self._service.store.clock.now()
-            return {
-                "items": [shapes.batch(view, now) for view in page.items],
-                "next_cursor": page.next_cursor,
-            }
+            limit, cursor = arguments.page_length(limit), arguments.cursor(cursor)
+            return own_batches.page(self._service, asking_visitor(request), limit, cursor)
 
     def cancel(self, batch_id: str, request: gr.Request) -> Json:
         """Stop what is unfinished of a batch; what is finished stays."""
         with told():
             which = arguments.batch_id(batch_id)
-            batches.cancel(self._service.store, which, _visitor(request).user_id)
+            batches.cancel(self._service.store, which, asking_visitor(request).user_id)
             return self._shown(which, request)
 
     def delete(self, batch_id: str, request: gr.Request) -> Json:
         """Stop a batch and delete all its files now; returns it with the receipts."""
         with told():
             which = arguments.batch_id(batch_id)
-            delete_batch(self._service, which, _visitor(request).user_id)
+            delete_batch(self._service, which, asking_visitor(request).user_id)
             return self._shown(which, request)
 
     def models(self) -> list[Json]:
         """The models that can be asked for by name, and those that are listed but not installed."""
         with told():
-            return _models(ModelFolder(self._service.folders.models))
+            return models.models(self._service)
 
     def _submit(
         self, request: gr.Request, images: Any, ordered: Options, key: str | None = None
     ) -> UUID:
-        visitor = _visitor(request)
+        visitor = asking_visitor(request)
         uploads = own_uploads(self._service, visitor, images)
         return submit_batch(self._service, visitor.user_id, uploads, ordered, key)
 
     def _shown(self, batch_id: UUID, request: gr.Request) -> Json:
-        user_id = _visitor(request).user_id
-        return shapes.batch(self._view(batch_id, user_id), self._service.store.clock.now())
-
-    def _view(self, batch_id: UUID, user_id: UUID) -> BatchView:
-        return views.show(self._service.store, batch_id, user_id)
+        return own_batches.show(self._service, asking_visitor(request), batch_id)
 
     async def _ended(self, batch_id: UUID, user_id: UUID) -> JobView:
         """The batch's only job, once it has ended. The job goes on when nobody waits any more."""
         progress = gr.Progress()
         pause = _LOOK_EVERY
+        store = self._service.store
         while True:
             try:
-                (job,) = (await run_in_threadpool(self._view, batch_id, user_id)).jobs
+                (job,) = (await run_in_threadpool(views.show, store, batch_id, user_id)).jobs
             except DatabaseBusy:
                 pass  # the answer is only late
             else:
@@ -186,11 +172,6 @@ class Endpoints:
         return FileData(path=address, url=address, orig_name=name, size=file.size)
 
 
-def _visitor(request: gr.Request) -> Visitor:
-    assert request.request is not None, "not called over HTTP"
-    return visitor_of(request.request.scope)
-
-
 def _report(progress: gr.Progress, job: JobView) -> None:
     if job.state is State.QUEUED:
         progress((0, None), desc=f"Waiting: number {job.position} in the queue", unit="pictures")
@@ -201,35 +182,3 @@ def _report(progress: gr.Progress, job: JobView) -> None:
 def _pause(job: JobView) -> float:
     """Who is far behind is looked after less often."""
     return min(_LOOK_EVERY * (job.position or 1), _LOOK_AT_LEAST_EVERY)
-
-
-def _models(folder: ModelFolder) -> list[Json]:
-    """The listed models in the list's order, then the operator's own."""
-    installed = {model.name: model for model in folder.installed()}
-    listed = [
-        {
-            "name": model.name,
-            "label": model.label,
-            "good_for": model.good_for,
-            "scale": model.scale,
-            "licence": model.licence,
-            "licence_url": model.licence_url,
-            "architecture": model.architecture,
-            "installed": installed.pop(model.name, None) is not None,
-        }
-        for model in catalog.CATALOG
-    ]
-    own = [
-        {
-            "name": model.name,
-            "label": model.name,
-            "good_for": "",
-            "scale": model.scale,
-            "licence": model.licence,
-            "licence_url": model.licence_url,
-            "architecture": model.architecture,
-            "installed": True,
-        }
-        for model in installed.values()
-    ]
-    return listed + own

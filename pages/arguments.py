@@ -24,7 +24,9 @@ _KINDS: Mapping[str, type] = {
     "long_side": int,
     "quality": int,
     "lossless": bool,
+    "bits": int,
     "metadata": str,
+    "mark": bool,
     "precision": str,
     "tile": int,
 }

@@ -75,7 +75,7 @@ def answers(component: gr.HTML, acts: Mapping[str, Act]) -> None:
 
 
 def asking_visitor(request: gr.Request) -> Visitor:
-    """Who sent a question, or opened the page."""
+    """Who sent a question, called an endpoint, or opened the page."""
     assert request.request is not None  # only Gradio's own examples have none
     return visitor_of(request.request.scope)
 

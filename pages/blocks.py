@@ -15,9 +15,9 @@ from pages.account import place_account
 from pages.asking import EVENT, asking_visitor, script
 from pages.history import place_history
 from pages.policy import Texts, place_policies
+from pages.tabs import Tab, tab_named
 from tasks.service import Service
 
-TABS = {"upscale": "Upscale", "history": "History", "account": "Account", "policies": "Policies"}
 """What `/?tab=` may name, and what people read."""
 
 
@@ -36,13 +36,13 @@ def build_ui(
             name="",
         )
         with gr.Tabs(elem_id="tabs") as tabs:
-            with _tab("upscale"):
+            with _tab(Tab.UPSCALE):
                 table = upscale.place_upscale(service, settings)
-            with _tab("history"):
+            with _tab(Tab.HISTORY):
                 place_history(service)
-            with _tab("account"):
+            with _tab(Tab.ACCOUNT):
                 place_account(service)
-            with _tab("policies"):
+            with _tab(Tab.POLICIES):
                 place_policies(site)
 
         def on_load(request: gr.Request) -> tuple[gr.HTML, gr.Tabs, gr.Radio, gr.HTML]:
@@ -66,14 +66,14 @@ class _Page(gr.Blocks):
 
 def chosen_tab(request: gr.Request) -> gr.Tabs:
     """The tab that the page's address names."""
-    asked = request.query_params.get("tab")
-    return gr.Tabs(selected=asked if asked in TABS else "upscale")
+    asked = tab_named(request.query_params.get("tab"))
+    return gr.Tabs(selected=(asked or Tab.UPSCALE).value)
 
 
-def _tab(key: str) -> gr.Tab:
-    tab = gr.Tab(TABS[key], id=key)
+def _tab(which: Tab) -> gr.Tab:
+    tab = gr.Tab(which.label, id=which.value)
     # So that reloading the page, or coming back to it, opens the same tab.
-    tab.select(None, js=_CHOSEN.replace("TAB", key), **EVENT)
+    tab.select(None, js=_CHOSEN.replace("TAB", which), **EVENT)
     return tab
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from db import sessions, signins
+
 
 @dataclass(frozen=True)
 class Cookie:
@@ -19,7 +21,8 @@ class Cookie:
     kind: Literal["essential"] = "essential"
 
     def name(self, *, https: bool) -> str:
-        """Over https, browsers keep a `__Host-` name from being set by anybody else."""
+        """Over https, browsers keep a `__Host-` name from being set by anybody else. On plain http
+        they would not keep it at all."""
         return f"__Host-{self.plain_name}" if https else self.plain_name
 
     @property
@@ -36,13 +39,13 @@ class Cookie:
 SESSION = Cookie(
     "session",
     "Keeps you signed in. It ends earlier when you sign out or stay away.",
-    timedelta(days=14),
+    sessions.LONGEST,
 )
 
 SIGN_IN = Cookie(
     "signin",
     "Brings you back from a sign-in provider to the sign-in that you began.",
-    timedelta(minutes=10),
+    signins.WITHIN,
 )
 
 REGISTER = (SESSION, SIGN_IN)

@@ -8,11 +8,9 @@ from uuid import UUID
 import gradio as gr
 from pydantic import BaseModel
 
-from db import history
-from pages import shapes
+from pages import own_batches, shapes
 from pages.asking import Json, answers, part
 from pages.models import labels
-from pages.upscale import show
 from pages.visitor import Visitor
 from tasks.deletion import delete_batch
 from tasks.service import Service
@@ -47,17 +45,12 @@ def place_history(service: Service) -> None:
 def page(service: Service, visitor: Visitor, what: Json) -> Json:
     """`{items, next_cursor, now}`. Raises `InvalidCursor`."""
     place = Place.model_validate(what)
-    found = history.page(service.store, visitor.user_id, limit=place.limit, cursor=place.cursor)
-    now = service.store.clock.now()
-    return {
-        "items": [shapes.batch(view, now) for view in found.items],
-        "next_cursor": found.next_cursor,
-        "now": now.isoformat(),
-    }
+    found = own_batches.page(service, visitor, place.limit, place.cursor)
+    return found | {"now": shapes.iso(service.store.clock.now())}
 
 
 def delete(service: Service, visitor: Visitor, what: Json) -> Json:
     """`{batch}` without its files, with their receipts. Raises `NotFound`."""
     asked = Which.model_validate(what)
     delete_batch(service, asked.batch, visitor.user_id)
-    return {"batch": show(service, visitor, asked.batch)}
+    return {"batch": own_batches.show(service, visitor, asked.batch)}

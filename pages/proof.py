@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from db import hours
 from db.work import Cause
+from pages.shapes import iso
 
 _CAUSES = {
     Cause.EXPIRED: "because their time was over",
@@ -43,12 +44,12 @@ def live(figures: Figures) -> dict[str, Any]:
     """For programs. Times are ISO 8601 in UTC, ages in seconds."""
     oldest = figures.oldest_stored
     return {
-        "now": _time(figures.now),
+        "now": iso(figures.now),
         "unreadable_after_hours": hours.KEPT.total_seconds() / 3600,
         "gone_after_hours": hours.GONE.total_seconds() / 3600,
         "oldest_stored_seconds": None if oldest is None else round(oldest.total_seconds()),
         "live_files": figures.live_files,
-        "last_sweep": figures.last_sweep and _time(figures.last_sweep),
+        "last_sweep": figures.last_sweep and iso(figures.last_sweep),
         "last_sweep_failed": figures.last_sweep_failed,
         "deleted": {cause.value: figures.deleted.get(cause, 0) for cause in Cause},
         "open_holds": figures.open_holds,
@@ -79,7 +80,3 @@ def duration(length: timedelta) -> str:
 def utc(moment: datetime) -> str:
     """`17 March 2026, 09:05 UTC`"""
     return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
-
-
-def _time(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -12,12 +12,12 @@ import gradio as gr
 from pydantic import BaseModel, StringConstraints
 
 from app.settings import Settings
-from db import batches, views, waiting
+from db import batches, waiting
 from inference.encoders import LONGEST_SIDE
 from inference.options import DEFAULT_MODEL, DEFAULT_SCALE, SCALES, Options
-from pages import shapes
 from pages.asking import EVENT, Json, answers, part
 from pages.models import labels
+from pages.own_batches import show
 from pages.uploads import own_uploads
 from pages.visitor import Visitor
 from tasks.limits import Limits
@@ -127,12 +127,6 @@ def cancel(service: Service, visitor: Visitor, what: Json) -> Json:
     asked = Cancel.model_validate(what)
     batches.cancel(service.store, asked.batch, visitor.user_id, asked.job)
     return {"batch": show(service, visitor, asked.batch)}
-
-
-def show(service: Service, visitor: Visitor, batch_id: UUID) -> Json:
-    """A batch of the visitor's as JSON. Raises `NotFound`."""
-    view = views.show(service.store, batch_id, visitor.user_id)
-    return shapes.batch(view, service.store.clock.now())
 
 
 def model_choice(service: Service) -> gr.Radio:

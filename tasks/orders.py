@@ -57,6 +57,7 @@ def kept_report(report: Report) -> Mapping[str, Any]:
         "input": size(report.input),
         "output": size(report.output),
         "output_format": report.output_format,
+        "bits": report.bits,
         "way": str(report.scaling),
         "network_scale": report.scaling.network_scale,
         "passes": report.scaling.passes,

@@ -3,6 +3,7 @@
 import io
 import os
 import pty
+import resource
 import signal
 import subprocess
 import sys
@@ -71,6 +72,20 @@ def test_the_extension_chooses_the_format_and_options_reach_the_engine(
     with Image.open(out) as image:
         assert (image.format, image.size) == ("JPEG", (100, 75))
     assert "then Lanczos to 100 × 75" in capsys.readouterr().out
+
+
+def test_a_result_has_16_bits_on_request_and_says_that_ai_made_it(
+    run, photo: Path, tmp_path: Path
+) -> None:
+    marked, bare = tmp_path / "marked.png", tmp_path / "bare.png"
+
+    assert run("upscale", photo, marked, "--bits", 16) == 0
+    assert run("upscale", photo, bare, "--no-mark") == 0
+
+    # The depth is a byte of the header.
+    assert [path.read_bytes()[24] for path in (marked, bare)] == [16, 8]
+    said = [b"compositeWithTrainedAlgorithmicMedia" in p.read_bytes() for p in (marked, bare)]
+    assert said == [True, False]
 
 
 def test_several_pictures_go_into_a_folder_under_telling_names(
@@ -194,6 +209,7 @@ def test_a_flag_raises_the_limit_on_megapixels(run, tmp_path: Path, capsys) -> N
             "Did you mean realesrgan-x4plus?",
         ),
         (["{photo}", "out.png", "--scale", "2", "--width", "100"], "contradict each other"),
+        (["{photo}", "out.jpg", "--bits", "16"], "holds 8 bits"),
         (["{photo}", "out.png", "--tile", "3"], "too small"),
         (["{photo}", "out.png", "--width", "99999"], "the most that is made here"),
         (["{photo}", "out.png", "--device", "toaster"], "can't be used here"),
@@ -315,6 +331,75 @@ def test_an_interrupted_command_ends_cleanly_and_leaves_nothing(
 
     assert (process.returncode, out, err) == (130, "", "stopped\n")
     assert left_in(tmp_path) == set()
+
+
+@pytest.fixture
+def larger_photo(tmp_path: Path) -> Path:
+    """Its result is a megabyte."""
+    path = tmp_path / "rocket.png"
+    with Image.open(PHOTOS / "rocket.jpg") as image:
+        image.crop((160, 100, 480, 300)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=lambda s: s.name)
+def test_a_command_that_is_ended_amid_writing_leaves_the_older_result_as_it_was(
+    models_path: Path, larger_photo: Path, tmp_path: Path, how: signal.Signals
+) -> None:
+    out = tmp_path / "out.png"
+    out.write_bytes(b"an older result")
+    # In tiles, so that rows are written long before the last is made.
+    process = subprocess.Popen(
+        command(models_path, larger_photo, out, "--model", FAST, "--tile", 32),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+    def written() -> int:
+        return sum(part.stat().st_size for part in tmp_path.glob(".upscale.*.part"))
+
+    try:
+        deadline = time.monotonic() + 120
+        while not written() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert written() > 0
+        process.send_signal(how)
+        _, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+
+    assert out.read_bytes() == b"an older result"
+    others = left_in(tmp_path) - {"out.png", larger_photo.name}
+    if how == signal.SIGKILL:
+        # What nobody could remove any more tells by its name what it is.
+        assert process.returncode == -signal.SIGKILL
+        assert all(name.startswith(".upscale.") and name.endswith(".part") for name in others)
+    else:
+        assert (process.returncode, err, others) == (130, "stopped\n", set())
+
+
+def test_a_disk_that_fills_amid_writing_leaves_the_older_result_as_it_was(
+    models_path: Path, larger_photo: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.png"
+    out.write_bytes(b"an older result")
+
+    done = subprocess.run(
+        command(models_path, larger_photo, out, "--model", FAST),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        # The kernel refuses to write more to a file, as it does when there is no room.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)),
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: Can't write '{out}': File too large.")
+    assert out.read_bytes() == b"an older result"
+    assert left_in(tmp_path) == {"out.png", larger_photo.name}
 
 
 def test_a_terminal_sees_progress_with_the_time_left(

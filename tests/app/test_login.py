@@ -7,9 +7,9 @@ from contextlib import ExitStack
 import pytest
 
 from app.attempts import ALL, EACH, WITHIN, Failures
-from app.sessions import place_named
 from db import acknowledgements, sessions, users
 from db.migrate import migrate
+from pages.tabs import tab_named
 from tests.app.house import HERE, PLACES, VERSION, House, house, provider
 from tests.db.places import Places
 
@@ -406,7 +406,7 @@ ELSEWHERE = [
 
 @pytest.mark.parametrize("word", ELSEWHERE)
 def test_nobody_is_sent_elsewhere(home, word):
-    assert place_named(word) is None
+    assert tab_named(word) is None
     browser = home.browser()
     assert browser.get("/login", params={"next": word}).json()["next"] is None
     answer = browser.post("/login/local", data={"next": word})

@@ -1,6 +1,7 @@
 """Colours beneath transparency, and colour models."""
 
 import io
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -167,3 +168,18 @@ def test_black_replacement_is_undone_by_pillows_own_view_of_cmyk() -> None:
     assert np.abs(np.asarray(cmyk.convert("RGB")).astype(int) - pixels).max() <= 1
     assert (np.asarray(cmyk)[..., :3].min(-1) == 0).all()
     assert np.array_equal(np.asarray(cmyk)[..., 3], 255 - pixels.max(-1))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_whole_picture_is_never_held_in_floats(dtype: type) -> None:
+    pixels = np.full((900, 1000, 4), 77, dtype)
+    pixels[100:800, 100:900, 3] = 0
+
+    tracemalloc.start()
+    colour.bleed(pixels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    # The result, and a quarter of the pixels as floats some times over. All of them would be 14 MB
+    # each time, and three such copies are needed at once.
+    assert peak < pixels.nbytes + 18_000_000

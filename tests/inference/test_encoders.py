@@ -3,13 +3,16 @@
 import io
 import re
 import struct
+import subprocess
+import sys
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from inference import encoders, image_io
+from inference import encoders, image_io, whole_picture
 from inference.errors import FormatCannotHold
 from inference.geometry import Size
 from inference.metadata import Metadata
@@ -108,6 +111,105 @@ def test_transparency_is_refused_by_jpeg_only() -> None:
         encoders.check("jpg", Size(10, 10), has_alpha=True)
 
     assert caught.value.hint == "Choose PNG or WebP."
+
+
+@pytest.mark.parametrize("output_format", ["jpg", "webp"])
+def test_sixteen_bits_are_refused_by_all_but_png(output_format: Format) -> None:
+    with pytest.raises(FormatCannotHold, match="8 bits per channel, not 16"):
+        encoders.encoder(output_format, io.BytesIO(), Size(3, 2), 3, Metadata(), Options(), bits=16)
+
+
+def test_sixteen_bits_come_back_from_png() -> None:
+    pixels = np.random.default_rng(1).integers(0, 65536, (20, 30, 3), np.uint16)
+    sink = io.BytesIO()
+    encoder = encoders.encoder("png", sink, Size(30, 20), 3, Metadata(), Options(), bits=16)
+    encoder.write(pixels)
+    encoder.finish()
+
+    read = cv2.imdecode(np.frombuffer(sink.getvalue(), np.uint8), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(read[..., ::-1], pixels)
+
+
+# What it takes
+
+
+def test_png_needs_no_whole_picture_and_the_others_say_what_they_would_take() -> None:
+    size = Size(16_000, 12_000)
+
+    def check(output_format: Format, bytes_free: int) -> None:
+        encoders.check_memory(output_format, size, 3, Metadata(), Options(), bytes_free)
+
+    check("png", 0)
+    check("jpg", 800_000_000)
+    check("webp", 8_000_000_000)
+    with pytest.raises(FormatCannotHold) as caught:
+        check("jpg", 700_000_000)
+    assert caught.value.message == (
+        "A JPEG file is made in one piece, which can take 776 MB of memory for 16000 × 12000 "
+        "pixels; 700 MB may be used."
+    )
+    assert caught.value.hint.startswith("Choose PNG")
+    with pytest.raises(FormatCannotHold, match=r"7\.3 GB of memory .* 2\.0 GB may"):
+        check("webp", 2_000_000_000)
+
+
+KINDS: tuple[tuple[Format, int, bool, dict[str, object]], ...] = (
+    ("jpg", 1, False, {}),
+    ("jpg", 3, False, {}),
+    ("jpg", 3, True, {"quality": 100}),
+    ("webp", 3, False, {}),
+    ("webp", 3, False, {"quality": 90}),
+    ("webp", 4, False, {}),
+    ("webp", 3, False, {"lossless": True}),
+    ("webp", 4, False, {"lossless": True}),
+)
+MEASURE = """
+import sys
+import numpy as np
+from inference import encoders
+from inference.geometry import Size
+from inference.metadata import Metadata
+from inference.options import Options
+from PIL import Image
+
+class Sink:
+    def write(self, data): pass
+
+def bytes_of(field):
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
+
+output_format, channels, cmyk, options = eval(sys.argv[1])
+Image.init()
+random = np.random.default_rng(1)
+before = bytes_of("VmRSS")
+encoder = encoders.encoder(
+    output_format, Sink(), Size(1600, 1280), channels, Metadata(cmyk=cmyk), Options(**options)
+)
+for _ in range(160):
+    encoder.write(random.integers(0, 256, (8, 1600, channels), np.uint8))
+encoder.finish()
+print(bytes_of("VmHWM") - before)
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_what_an_encoder_is_counted_with_is_what_noise_takes_at_its_peak(
+    kind: tuple[Format, int, bool, dict[str, object]],
+) -> None:
+    output_format, channels, cmyk, how = kind
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, repr(kind)], capture_output=True, text=True, check=True
+    )
+    taken = int(done.stdout)
+
+    counted = whole_picture.bytes_needed(
+        output_format, Size(1600, 1280), channels, Metadata(cmyk=cmyk), Options(**how)
+    )
+
+    # The few megabytes that any process takes on the way to its first file are counted as well.
+    assert taken <= counted <= 1.3 * taken + 8_000_000
 
 
 # Pixels

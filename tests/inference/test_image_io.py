@@ -44,7 +44,6 @@ from tests.inference.pictures import (
 
 LEFT_OUT = "The colour profile does not fit the picture and was left out."
 ANIMATED = "The file is animated; its first frame was used."
-REDUCED = "16 bits per channel were reduced to 8."
 FORMATS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
 
 
@@ -116,36 +115,6 @@ def test_the_transparent_grey_level_is_transparent_at_every_depth(depth: int) ->
     assert header(data).has_alpha
     assert np.array_equal(pixels[..., 0], samples[..., 0] * 255 // (2**depth - 1))
     assert np.array_equal(pixels[..., 1], np.where(samples[..., 0] == key, 0, 255))
-
-
-@pytest.mark.parametrize("transparent", [False, True])
-def test_sixteen_bit_grey_is_rounded_to_eight(transparent: bool) -> None:
-    samples = np.arange(0, 65536, 7, dtype=np.uint16)[:9362].reshape(-1, 151, 1)
-    key = chunk(b"tRNS", struct.pack(">H", 700)) if transparent else b""
-    data = png_file((151, 62), 16, 0, scanlines(samples, 16), before=key)
-
-    picture = read(data)
-
-    assert np.array_equal(picture.pixels[..., 0], np.rint(samples[..., 0] / 257))
-    assert picture.notes == (REDUCED,)
-    assert picture.channels == 1 + transparent
-    if transparent:
-        assert np.array_equal(picture.pixels[..., 1] == 0, samples[..., 0] == 700)
-
-
-@pytest.mark.parametrize("interlaced", [False, True])
-@pytest.mark.parametrize(("colour", "samples_each"), [(2, 3), (4, 2), (6, 4)])
-def test_sixteen_bit_colour_is_reduced_to_eight_and_says_so(
-    colour: int, samples_each: int, interlaced: bool
-) -> None:
-    samples = np.random.default_rng(1).integers(0, 65536, (11, 13, samples_each))
-    rows = scanlines(samples, 16, interlaced)
-
-    picture = read(png_file((13, 11), 16, colour, rows, interlaced=interlaced))
-
-    expected = samples[..., [0, 0, 0, 1]] if colour == 4 else samples
-    assert np.abs(picture.pixels - expected / 257).max() <= 1
-    assert picture.notes == (REDUCED,)
 
 
 @pytest.mark.parametrize("interlaced", [False, True])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from inference.errors import InvalidOptions
+from inference.errors import FormatCannotHold, InvalidOptions
 from inference.options import Options
 
 
@@ -22,6 +22,9 @@ from inference.options import Options
         {"output_format": "gif"},
         {"metadata": "some"},
         {"precision": "int8"},
+        {"bits": 12},
+        {"bits": 16, "output_format": "jpg"},
+        {"bits": 16, "output_format": "webp"},
         {"quality": 0},
         {"quality": 101},
         {"tile": 15},
@@ -34,6 +37,33 @@ def test_contradictions_and_impossible_values_are_refused_with_a_hint(
 ) -> None:
     with pytest.raises(InvalidOptions) as refusal:
         Options(**wrong)
+
+    assert refusal.value.message.endswith(".")
+    assert refusal.value.hint.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("asked", "output_format", "has", "bits"),
+    [
+        (None, "png", 8, 8),
+        (None, "png", 16, 16),
+        (None, "jpg", 16, 8),
+        (None, "webp", 16, 8),
+        (8, "png", 16, 8),
+        (8, "jpg", 16, 8),
+        (16, "png", 8, 16),
+    ],
+)
+def test_a_result_has_the_bits_of_its_picture_where_the_format_holds_them(
+    asked: Any, output_format: Any, has: Any, bits: int
+) -> None:
+    assert Options(bits=asked).result_bits(output_format, has) == bits
+
+
+@pytest.mark.parametrize("output_format", ["jpg", "webp"])
+def test_16_bits_are_refused_once_it_is_known_that_the_format_has_8(output_format: Any) -> None:
+    with pytest.raises(FormatCannotHold) as refusal:
+        Options(bits=16).result_bits(output_format, 8)
 
     assert refusal.value.message.endswith(".")
     assert refusal.value.hint.endswith(".")

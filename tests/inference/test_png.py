@@ -5,24 +5,16 @@ import struct
 import time
 import tracemalloc
 import zlib
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from inference import png
-from inference.geometry import Size
-from inference.png_writer import PngWriter
 from tests.inference.pictures import (
-    Pixels,
     chunk,
-    decoded,
     noise,
     one_colour_png,
-    opened,
     photo,
     png_file,
     saved,
@@ -32,117 +24,6 @@ from tests.inference.pictures import (
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 KINDS = [(0, depth) for depth in (1, 2, 4, 8, 16)] + [(3, depth) for depth in (1, 2, 4, 8)]
 KINDS += [(colour, depth) for colour in (2, 4, 6) for depth in (8, 16)]
-
-
-def written(
-    pixels: Pixels, cuts: list[int] | None = None, extra: tuple[tuple[bytes, bytes], ...] = ()
-) -> bytes:
-    sink = io.BytesIO()
-    height, width, channels = pixels.shape
-    writer = PngWriter(sink, Size(width, height), channels, extra)
-    for strip in np.split(pixels, sorted(cuts or [])):
-        writer.write(strip)
-    writer.finish()
-    return sink.getvalue()
-
-
-def chunks_of(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Every chunk of a file that is nothing but well-formed chunks."""
-    assert data[:8] == b"\x89PNG\r\n\x1a\n"
-    at = 8
-    while at < len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        body = data[at + 4 : at + 8 + length]
-        assert len(body) == 4 + length
-        assert struct.unpack_from(">I", data, at + 8 + length) == (zlib.crc32(body),)
-        yield body[:4], body[4:]
-        at += 12 + length
-
-
-@settings(max_examples=60, deadline=None)
-@given(data=st.data(), channels=st.integers(1, 4), flat=st.booleans())
-def test_pictures_come_back_as_they_were_in_whatever_strips_they_are_written(
-    data: st.DataObject, channels: int, flat: bool
-) -> None:
-    height, width = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40))
-    pixels = noise(height, width, channels, data.draw(st.integers(0, 99)))
-    if flat:
-        pixels = pixels // 64 * 64 + np.arange(width, dtype=np.uint8)[:, None]
-    cuts = data.draw(st.lists(st.integers(0, height), max_size=6))
-
-    file = written(pixels, cuts)
-
-    assert np.array_equal(decoded(file), pixels)
-    assert opened(file).mode == ("L", "LA", "RGB", "RGBA")[channels - 1]
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (3, 5), (1, 300), (300, 1)])
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_the_smallest_and_thinnest_pictures_come_back(size: tuple[int, int], channels: int) -> None:
-    pixels = noise(*size, channels)
-
-    assert np.array_equal(decoded(written(pixels)), pixels)
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_a_file_is_header_extras_pixels_and_end_with_right_checksums(channels: int) -> None:
-    extra = ((b"pHYs", struct.pack(">IIB", 11811, 5906, 1)), (b"tEXt", b"a\0b"))
-
-    chunks = list(chunks_of(written(noise(50, 30, channels), [10, 20, 49], extra)))
-
-    kinds = [kind for kind, _ in chunks]
-    assert kinds[:3] == [b"IHDR", b"pHYs", b"tEXt"]
-    assert set(kinds[3:-1]) == {b"IDAT"}
-    assert chunks[0][1] == struct.pack(">IIBBBBB", 30, 50, 8, (0, 4, 2, 6)[channels - 1], 0, 0, 0)
-    assert chunks[1:3] == list(extra)
-    assert chunks[-1] == (b"IEND", b"")
-    rows = zlib.decompress(b"".join(data for kind, data in chunks if kind == b"IDAT"))
-    assert len(rows) == 50 * (1 + 30 * channels)
-
-
-def test_each_row_takes_the_filter_that_suits_it() -> None:
-    same_as_above = noise(1, 64, 3).repeat(16, axis=0)
-    same_as_left = noise(16, 1, 3).repeat(64, axis=1)
-
-    file = written(np.concatenate([same_as_above, same_as_left]))
-
-    rows = zlib.decompress(b"".join(d for kind, d in chunks_of(file) if kind == b"IDAT"))
-    filters = rows[:: 1 + 64 * 3]
-    assert filters[1:16] == bytes([2] * 15)
-    assert filters[17:] == bytes([1] * 15)
-
-
-def test_a_photo_takes_little_more_than_with_the_best_filters_and_slow_compression() -> None:
-    pixels = np.asarray(photo(640, 427))
-
-    ours = written(pixels, [100, 250, 251])
-
-    assert len(ours) < 1.15 * len(saved(Image.fromarray(pixels), "PNG", compress_level=6))
-
-
-def test_forgotten_rows_are_noticed_before_the_file_is_closed() -> None:
-    writer = PngWriter(io.BytesIO(), Size(4, 4), 3)
-    writer.write(noise(3, 4, 3))
-
-    with pytest.raises(AssertionError):
-        writer.finish()
-
-
-def test_only_write_is_asked_of_a_sink() -> None:
-    class Sink:
-        def __init__(self) -> None:
-            self.data = b""
-
-        def write(self, data: bytes) -> int:
-            self.data += data
-            return len(data)
-
-    sink = Sink()
-    writer = PngWriter(sink, Size(4, 4), 3)  # type: ignore[arg-type]
-    writer.write(noise(4, 4, 3))
-    writer.finish()
-
-    assert np.array_equal(decoded(sink.data), noise(4, 4, 3))
 
 
 @pytest.mark.parametrize("interlaced", [False, True])

@@ -24,6 +24,7 @@ from inference.pyramid import PyramidReader, PyramidWriter, level_sizes
 from tests.inference.pictures import (
     CANARY,
     Pixels,
+    Samples,
     exif_block,
     grey_profile,
     noise,
@@ -62,7 +63,7 @@ class CountingStream(io.BytesIO):
         return data
 
 
-def pyramid(pixels: Pixels, metadata: Metadata = PLAIN, strips: Sequence[int] = ()) -> bytes:
+def pyramid(pixels: Samples, metadata: Metadata = PLAIN, strips: Sequence[int] = ()) -> bytes:
     """The file of a picture whose rows arrive in strips of these heights, the rest at once."""
     sink = Sink()
     height, width, channels = pixels.shape
@@ -124,6 +125,13 @@ def lossless(monkeypatch: pytest.MonkeyPatch) -> None:
         return saved(Image.fromarray(flat), "PNG", compress_level=1)
 
     monkeypatch.setattr(TileColours, "webp", exact)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_picture_of_16_bits_has_the_pyramid_of_the_same_in_8(channels: int) -> None:
+    deep = np.random.default_rng(5).integers(0, 65536, (520, 70, channels), np.uint16)
+
+    assert pyramid(deep) == pyramid(np.rint(deep / 257).astype(np.uint8))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -13,7 +13,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from db import batches, jobs, workers
+from db import batches, jobs, views, workers
 from db.store import Store
 from inference.catalog import CATALOG
 from pages.api import Endpoints
@@ -308,7 +308,9 @@ def test_submit_takes_every_option(ada: Client, photo: Photo) -> None:
         "height": 60.0,
         "quality": 80,
         "lossless": True,
+        "bits": 8,
         "metadata": "none",
+        "mark": False,
         "precision": "fp32",
         "tile": 16,
         "long_side": None,
@@ -321,7 +323,9 @@ def test_submit_takes_every_option(ada: Client, photo: Photo) -> None:
     assert job["report"]["dtype"] == "fp32"
     assert job["report"]["tile"] == 16
     kept = batch["options"]
+    assert job["report"]["bits"] == 8
     assert (kept["quality"], kept["lossless"], kept["metadata"]) == (80, True, "none")
+    assert (kept["bits"], kept["mark"]) == (8, False)
     assert (kept["scale"], kept["width"]) == (None, 60)
 
 
@@ -473,16 +477,16 @@ def test_a_busy_database_does_not_end_a_waiting_call(
 ) -> None:
     from db.errors import DatabaseBusy
 
-    look = Endpoints._view
+    look = views.show
     looks = []
 
-    def busy_at_first(self: Endpoints, *arguments: Any) -> Any:
+    def busy_at_first(*arguments: Any) -> Any:
         looks.append(arguments)
         if len(looks) == 1:
             raise DatabaseBusy
-        return look(self, *arguments)
+        return look(*arguments)
 
-    monkeypatch.setattr(Endpoints, "_view", busy_at_first)
+    monkeypatch.setattr(views, "show", busy_at_first)
 
     assert ada.predict(photo(), FAST, 2, api_name="/upscale")
     assert len(looks) > 1

@@ -14,6 +14,7 @@ from pages.errors import InvalidArgument
 
 def test_an_order_is_what_was_asked_for() -> None:
     more = {"quality": 80, "lossless": True, "metadata": "none", "precision": "fp32", "tile": 64}
+    more |= {"bits": 8, "mark": False}
 
     assert arguments.order("a", 2, "webp", more) == Options(
         model="a",
@@ -21,7 +22,9 @@ def test_an_order_is_what_was_asked_for() -> None:
         output_format="webp",
         quality=80,
         lossless=True,
+        bits=8,
         metadata="none",
+        mark=False,
         precision="fp32",
         tile=64,
     )

@@ -1,0 +1,22 @@
+"""The tabs of the app: what addresses and people call them."""
+
+from enum import StrEnum
+
+
+class Tab(StrEnum):
+    """One tab. Its value is the word in `/?tab=`."""
+
+    UPSCALE = "upscale"
+    HISTORY = "history"
+    ACCOUNT = "account"
+    POLICIES = "policies"
+
+    @property
+    def label(self) -> str:
+        """What people read on it."""
+        return self.value.capitalize()
+
+
+def tab_named(name: object) -> Tab | None:
+    """None for every word that is no tab."""
+    return next((tab for tab in Tab if tab == name), None)

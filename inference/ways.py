@@ -30,7 +30,9 @@ class Way:
 def ways(descriptor: Any, device: torch.device, dtype: torch.dtype) -> tuple[Way, ...]:
     """The ways to run a network in one dtype, fastest first. The last one is plain."""
     plain = Way(dtype)
-    if fused.available(descriptor.model, device, dtype):
+    # Only where it was measured to gain, and where sequences are known to run in their order.
+    is_rrdbnet = descriptor.architecture.id == "ESRGAN"
+    if is_rrdbnet and fused.available(descriptor.model, device, dtype):
         return Way(dtype, "onednn-fused"), plain
     return (plain,)
 
@@ -39,7 +41,9 @@ def prepare(descriptor: Any, device: torch.device, way: Way) -> None:
     """Make a network ready to run that way, in place. The descriptor comes from `describe`."""
     descriptor.model.eval().requires_grad_(False)
     descriptor.to(device, way.dtype)
-    descriptor.model.to(memory_format=torch.channels_last)
+    for weight in descriptor.model.parameters():
+        if weight.dim() == 4:  # others refuse that order
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     if way.kernels == "onednn-fused":
         fused.fuse(descriptor.model)
 

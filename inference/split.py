@@ -18,7 +18,8 @@ from inference.fused import FusedConv
 # 3x3 convolutions of the tail reach 1 + 0.5 + 0.25 + 0.25 pixels of the trunk's grid at most (one
 # at each enlarged size, two more at the last), whatever the number of enlargements.
 _HALO = 2
-STRIP_PIXELS = 32_768
+# Of the trunk. A layer of the tail takes 4 KB for each in fp32; larger strips were no faster.
+STRIP_PIXELS = 8_192
 _LEAST_ROWS = 16
 
 

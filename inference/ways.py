@@ -30,7 +30,9 @@ class Way:
 def ways(descriptor: Any, device: torch.device, dtype: torch.dtype) -> tuple[Way, ...]:
     """The ways to run a network in one dtype, fastest first. The last one is plain."""
     plain = Way(dtype)
-    if fused.available(descriptor.model, device, dtype):
+    # Only where it was measured to gain, and where sequences are known to run in their order.
+    is_rrdbnet = descriptor.architecture.id == "ESRGAN"
+    if is_rrdbnet and fused.available(descriptor.model, device, dtype):
         return Way(dtype, "onednn-fused"), plain
     return (plain,)
 

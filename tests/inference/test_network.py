@@ -105,7 +105,7 @@ def test_one_window_that_leaves_the_number_range_spoils_all_of_them(make: object
 def test_a_network_in_strips_keeps_their_order(
     device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.split._STRIP_PIXELS", 1)
+    monkeypatch.setattr("inference.split.STRIP_PIXELS", 1)
     network = Network(describe(random_weights(esrgan())), torch.device(device), torch.float32)
     [window] = pictures(1, 100, 20, 3)
     strips = len(list(network._strips(network._image(window, (0, 1, 2)))))

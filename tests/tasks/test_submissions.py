@@ -139,7 +139,8 @@ def test_bits_that_the_format_of_a_picture_cannot_hold_fail_at_once_and_are_not_
 
     held, refused = views.show(service.store, batch_id, ada).jobs
     assert (held.state, refused.state) == (State.QUEUED, State.FAILED)
-    assert refused.failure and refused.failure.code == "FORMAT_CANNOT_HOLD"
+    assert refused.failure
+    assert refused.failure.code == "FORMAT_CANNOT_HOLD"
     assert kept_bytes(service) == 1
 
 

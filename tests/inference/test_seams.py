@@ -104,8 +104,8 @@ def test_rrdbnet_shows_no_cut_where_windows_see_less_than_the_picture(
 
 @pytest.mark.parametrize("name", [FAST, "realesrgan-x4plus-anime-6b"])
 def test_in_bf16_the_error_at_a_cut_is_as_elsewhere(models_path: Path, name: str) -> None:
-    """The largest of many values is a matter of luck, so those at the cuts are compared with as
-    many from each of the other columns: they must not be the worst by more than a tenth."""
+    """The largest of many values is a matter of luck, and the fewer there are the smaller it is:
+    the columns at the cuts must not be worse than the worst of all others by more than a tenth."""
     full, half = network(models_path, name), network(models_path, name, torch.bfloat16)
     width, height, tile = (160, 72, 20) if name == FAST else (96, 24, 24)
     pixels = photo(width, height)
@@ -117,7 +117,8 @@ def test_in_bf16_the_error_at_a_cut_is_as_elsewhere(models_path: Path, name: str
     columns = error.reshape(len(error), -1, s, 3).transpose(1, 0, 2, 3).reshape(width, -1)
     at_cut = np.zeros(width, bool)
     at_cut[[c + d for c in range(tile, width, tile) for d in (-1, 0)]] = True
-    assert columns[at_cut].max() <= 1.1 * columns[~at_cut].max()
+    worst = columns[~at_cut].max()
+    assert columns[at_cut].max() <= max(1.1 * worst, worst + 1)  # of whole steps, one is no more
     rare = np.percentile(columns, 99.9, axis=1)
     assert np.median(rare[at_cut]) <= 1.1 * rare[~at_cut].max()
     assert _psnr(error) >= _psnr(whole) - 0.1

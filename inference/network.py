@@ -26,6 +26,8 @@ Pixels = NDArray[np.uint8]
 # An allowance for what kernels take for themselves while they run, and for what the allocator
 # cannot use again. Where it is too small, the picture is cut smaller on the way.
 _OVERHEAD = 1.15
+# The same where a whole network runs in 16 bits on a CPU: kernels for attention keep fp32 beside it.
+_OVERHEAD_16 = 1.4
 
 # A layer's multiplications per call on a CPU, half a second's worth or so: between two layers is
 # where a stop is noticed.
@@ -198,4 +200,5 @@ class Network:
             per_pixel = trunk.peak / pixels
         else:
             per_pixel = max(per_pixel, storing)
-        self.bytes_per_pixel = _OVERHEAD * (per_pixel + stored)
+        reduced = self._split is None and self.dtype != torch.float32 and self.device.type == "cpu"
+        self.bytes_per_pixel = (_OVERHEAD_16 if reduced else _OVERHEAD) * (per_pixel + stored)

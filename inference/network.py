@@ -26,8 +26,8 @@ Pixels = NDArray[np.uint8]
 # An allowance for what kernels take for themselves while they run, and for what the allocator
 # cannot use again. Where it is too small, the picture is cut smaller on the way.
 _OVERHEAD = 1.15
-# The same where a whole network runs in 16 bits on a CPU: kernels for attention keep fp32 beside it.
-_OVERHEAD_16 = 1.4
+# The same where a whole network runs in 16 bits on a CPU: attention keeps fp32 beside them.
+_OVERHEAD_16 = 1.6
 
 # A layer's multiplications per call on a CPU, half a second's worth or so: between two layers is
 # where a stop is noticed.

@@ -26,6 +26,8 @@ from inference.ways import Kernels, Way, arithmetic, prepare, run
 # An allowance for what kernels take for themselves while they run, and for what the allocator
 # cannot use again. Where it is too small, the picture is cut smaller on the way.
 _OVERHEAD = 1.15
+# The same where a whole network runs in 16 bits on a CPU: attention keeps fp32 beside them.
+_OVERHEAD_16 = 1.6
 
 # A layer's multiplications per call on a CPU, half a second's worth or so: between two layers is
 # where a stop is noticed.
@@ -85,6 +87,7 @@ class Network:
         self._seen: Counter[tuple[int, ...]] = Counter()
         prepare(descriptor, device, Way(dtype, kernels))
         self._split = split(descriptor)
+        self._row_major = self._mixes_dtypes = False
         self._meter = Meter(descriptor.model)
         self._calibrate()
 
@@ -177,11 +180,11 @@ class Network:
         with torch.autocast(self.device.type, self.dtype, enabled=self._mixes_dtypes):
             return run(self._descriptor, image)
 
-    def _sample(self, image: Tensor) -> Tensor:
-        """Run a sample, in the first of several ways in which the network does not fail.
+    def _sample(self, image: Tensor) -> tuple[Tensor, int]:
+        """Run a sample; return its result and the most bytes that were alive meanwhile.
 
-        Some networks compute masks in fp32 whatever their weights are, and some take planes in
-        one order of memory only.
+        Runs in the first of several ways in which the network does not fail: some networks compute
+        masks in fp32 whatever their weights are, and some take planes in one order of memory only.
         """
         ways = [(False, False), (False, True), (True, False), (True, True)]
         if self.dtype == torch.float32:
@@ -192,7 +195,8 @@ class Network:
                 if self._row_major:
                     for weight in self._descriptor.model.parameters():
                         weight.data = weight.data.contiguous()
-                return self._whole(image)
+                with memory.LiveBytes() as live:
+                    return self._whole(image), live.peak
             except RuntimeError as error:
                 errors.append(error)
                 self._meter.forget()
@@ -211,16 +215,16 @@ class Network:
         side = max(32, self._sizes.minimum)
         side += -side % self._sizes.multiple_of
         # Not square: networks keep masks for the square that they were trained on, ready made.
-        width = side if self._sizes.square else 2 * side
+        width = side if self._sizes.square or self._split else 2 * side
+        pixels = side * width
         image = self._image(np.zeros((side, width, 1), np.uint8), (0,) * self._channels)
-        tail = set(self._split.tail.modules()) if self._split else set()
         try:
             # Not in inference mode, which hides what composed operations allocate.
             with torch.no_grad():
-                result = self._sample(image)
-                self._meter.learn(side * width, tail)
-                with memory.LiveBytes() as whole:
-                    self._whole(image)
+                if self._split:
+                    trunk, tail, result = self._split.sample(image)
+                else:
+                    result, whole = self._sample(image)
         except RuntimeError as error:
             raise UnsupportedModel(
                 f"The network fails on a sample of {width} × {side} pixels.",
@@ -231,20 +235,18 @@ class Network:
                 f"The network turns {width} pixels into {result.shape[-1]} where {self.scale}x was "
                 "expected."
             )
-        pixels = side * width
-        per_pixel = whole.peak / pixels
+        self._meter.learn(pixels, set(self._split.tail.modules()) if self._split else set())
         values = self._channels * self.scale**2
         # The result in the network's dtype, twice in fp32 on its way to integers; then those.
         storing, stored = values * (self.dtype.itemsize + 8), 2 * values
-        self.bytes_per_strip_pixel = 0.0
         if self._split:
-            with torch.no_grad(), memory.LiveBytes() as trunk:
-                self._split.trunk(torch.pixel_unshuffle(image, self._split.unshuffle))
-            self.bytes_per_strip_pixel = _OVERHEAD * max(per_pixel, storing)
-            per_pixel = trunk.peak / pixels
-        else:
-            per_pixel = max(per_pixel, storing)
-        self.bytes_per_pixel = _OVERHEAD * (per_pixel + stored)
+            self.bytes_per_strip_pixel = _OVERHEAD * max(tail / pixels, storing)
+            self.bytes_per_pixel = _OVERHEAD * (trunk / pixels + stored)
+            return
+        self.bytes_per_strip_pixel = 0.0
+        reduced = self.dtype != torch.float32 and self.device.type == "cpu"
+        overhead = _OVERHEAD_16 if reduced else _OVERHEAD
+        self.bytes_per_pixel = overhead * (max(whole / pixels, storing) + stored)
 
 
 def _place(rows: slice, arriving: Download, taken: planes.Taken, results: Sequence[Pixels]) -> None:

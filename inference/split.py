@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from inference.fused import FusedConv
+from inference.memory import LiveBytes
 
 # 3x3 convolutions of the tail reach 1 + 0.5 + 0.25 + 0.25 pixels of the trunk's grid at most (one
 # at each enlarged size, two more at the last), whatever the number of enlargements.
@@ -51,6 +52,19 @@ class TrunkAndTail:
             result = self.tail(features[:, :, first:last])
             start = (top - first) * self.scale
             yield top * self.scale, result[:, :, start : start + (bottom - top) * self.scale]
+
+    def sample(self, image: Tensor) -> tuple[int, int, Tensor]:
+        """Run both parts over a whole image.
+
+        Returns the most bytes that were alive in the trunk, the same for the tail, what it was
+        given included, and the result.
+        """
+        with LiveBytes() as trunk:
+            features = self.trunk(torch.pixel_unshuffle(image, self.unshuffle))
+        given = features.nbytes
+        with LiveBytes() as tail:
+            result = self.tail(features)
+        return trunk.peak, given + tail.peak, result
 
 
 def split(descriptor: Any) -> TrunkAndTail | None:

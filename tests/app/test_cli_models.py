@@ -160,6 +160,7 @@ def test_the_sample_tells_a_network_that_works(models_path, store):
     facts = dict(model_check.check(ModelStore(models_path), "realesr-animevideov3"))
     assert "29." in facts["sample"]
     assert "low" not in facts["sample"]
+    assert "in 2 pieces differ from the whole by " in facts["cuts"]
 
 
 def test_the_sample_tells_a_network_that_does_not(models, file):

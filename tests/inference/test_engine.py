@@ -26,6 +26,7 @@ from inference.errors import (
     ResolutionTooHigh,
     UnknownModel,
 )
+from inference.halo import Cutting
 from inference.loader import describe
 from inference.network import Network
 from inference.options import Options
@@ -474,6 +475,19 @@ def test_a_small_memory_budget_cuts_the_picture_and_changes_nothing(engine: Engi
 
     assert report.tiles > 3
     assert np.abs(np.asarray(cut).astype(int) - np.asarray(whole)).max() <= 1
+
+
+def test_a_network_for_whole_pictures_is_refused_what_does_not_fit() -> None:
+    engine = Engine(RandomStore(small=compact()), "cpu")
+    network, _ = engine._shelf.network("small", "fp32")
+    network.__dict__["cutting"] = Cutting(0, 1, whole=True)
+    source = png(photo("chelsea.png"))
+
+    _, report = upscale(engine, source, model="small", precision="fp32", tile=32)
+    with pytest.raises(OutOfMemory, match=r"whole pictures only.*GB"):
+        upscale(engine, source, model="small", precision="fp32", memory_budget=1_000_000)
+
+    assert (report.tile, report.tiles) == (None, 1)
 
 
 def test_running_out_of_memory_in_the_network_is_survived_and_told(

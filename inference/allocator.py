@@ -18,3 +18,25 @@ def keep_freed_memory() -> bool:
     if mallopt is None:
         return False
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+_MALLINFO2 = ["arena", "ordblks", "smblks", "hblks", "hblkhd"]
+_MALLINFO2 += ["usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"]
+
+
+class _Mallinfo2(ctypes.Structure):
+    """What glibc tells of its memory since 2.33 (mallinfo(3))."""
+
+    _fields_ = tuple((name, ctypes.c_size_t) for name in _MALLINFO2)
+
+
+def kept_memory() -> int:
+    """Bytes that the process has freed and kept, and will use again before it asks for more.
+
+    0 where the C library does not tell.
+    """
+    mallinfo = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if mallinfo is None:
+        return 0
+    mallinfo.restype = _Mallinfo2
+    return int(mallinfo().fordblks)

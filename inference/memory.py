@@ -12,19 +12,23 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from inference.allocator import kept_memory
+
 
 def available(device: torch.device) -> int:
     """Bytes that can still be allocated on the device.
 
     For the CPU: what the kernel calls available, or what is left of the control group's limit
-    (containers), whichever is less.
+    (containers), whichever is less; and what this process keeps of the memory that it freed.
     """
     if device.type == "cuda":
         free, _total = torch.cuda.mem_get_info(device)
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return free + cached
     candidates = [_meminfo_available(), _cgroup_left(), _address_space_left()]
-    return min((value for value in candidates if value is not None), default=4 << 30)
+    return (
+        min((value for value in candidates if value is not None), default=4 << 30) + kept_memory()
+    )
 
 
 def _meminfo_available() -> int | None:

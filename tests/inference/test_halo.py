@@ -1,5 +1,7 @@
 """How networks say they may be cut, against networks of which the answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -65,6 +67,29 @@ def test_networks_that_see_the_whole_picture_are_to_be_mixed(name: str) -> None:
     assert how.blend >= 32
     assert how.error is not None
     assert how.error > 0.05
+
+
+@pytest.mark.parametrize("name", ["RCAN", "OmniSR"])
+def test_mixing_softens_the_edge_at_a_cut_of_a_network_that_sees_the_whole_picture(
+    name: str,
+) -> None:
+    """A ramp, of which the two tiles see the dark and the bright half, in 16 bits."""
+    network = Network(describe(weights_of(name)), CPU, torch.float32)
+    ramp = np.linspace(5_000, 60_000, 256).round().astype(np.uint16)
+    pixels = np.broadcast_to(ramp[None, :, None], (16, 256, 3)).copy()
+    whole = network(pixels).astype(float)
+    last = 128 * network.scale - 1
+
+    def edge() -> float:
+        """By how much the error changes from the last column of one tile to the other's first."""
+        rows = np.concatenate(list(Canvas(network, pixels, 128).rows()))
+        error = (rows - whole).mean(axis=(0, 2))
+        return float(abs(error[last + 1] - error[last]))
+
+    mixed = edge()
+    network.cutting = replace(network.cutting, blend=0)
+
+    assert mixed < 0.6 * edge()
 
 
 @pytest.mark.parametrize(

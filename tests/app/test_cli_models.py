@@ -78,7 +78,7 @@ def test_lists_what_could_be_installed(models):
     assert len(lines) == 1 + len(catalog.CATALOG)
     assert re.fullmatch(r"realesrgan-x4plus +General photo +4x +BSD-3-Clause +no", lines[1])
     start = lines[0].index("SCALE")
-    assert {line[start : start + 2] for line in lines[1:]} == {"4x", "2x"}
+    assert {line[start : start + 2] for line in lines[1:]} == {"4x", "3x", "2x"}
 
 
 def test_lists_what_is_installed_and_what_is_broken(models, store, file):

@@ -19,8 +19,9 @@ WIDTH = 1500
 BUDGET = 100_000_000
 # The rows of a tile of at most 400 pixels: what a budget of 100 MB gives this network.
 BAND = 4 * 400 * 4 * WIDTH * 3
-# What glibc does not find again among what it was told to keep, and the encoder's own.
-SLACK = 40_000_000
+# What glibc does not find again among what it was told to keep, which depends on how the threads
+# meet, and the encoder's own.
+SLACK = 90_000_000
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts in kilobytes of Linux")
 
@@ -93,7 +94,7 @@ def test_peak_memory_follows_the_budget_and_the_input_and_not_the_output(
     models: Path, bare: int, tmp_path: Path
 ) -> None:
     peaks = {}
-    for height in (1000, 2000):
+    for height in (1000, 4000):
         source = picture(tmp_path / f"{height}.png", height)
         target = tmp_path / f"{height}_out.png"
         ended = upscale(models, source, target)
@@ -104,10 +105,10 @@ def test_peak_memory_follows_the_budget_and_the_input_and_not_the_output(
 
     # As it is decoded, a picture is there twice: with Pillow in four bytes, in an array in three.
     decoded = {height: 7 * WIDTH * height for height in peaks}
-    # The taller one's result has 72 MB more of pixels.
-    assert peaks[2000] - peaks[1000] < decoded[2000] - decoded[1000] + SLACK
+    # The taller one's result has 216 MB more of pixels.
+    assert peaks[4000] - peaks[1000] < decoded[4000] - decoded[1000] + SLACK
     # Beside the network, two bands of rows are alive: one being made, one being encoded.
-    assert peaks[2000] < bare + BUDGET + 2 * BAND + decoded[2000] + SLACK
+    assert peaks[4000] < bare + BUDGET + 2 * BAND + decoded[4000] + SLACK
 
 
 def test_what_needs_the_whole_picture_is_refused_when_the_budget_does_not_hold_it(

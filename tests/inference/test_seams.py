@@ -18,6 +18,7 @@ from inference.canvas import Canvas
 from inference.halo import demanding
 from inference.loader import describe, load
 from inference.network import Network
+from inference.ways import Way
 from inference.weights import ModelStore
 
 Pixels = NDArray[np.uint8]
@@ -31,7 +32,7 @@ EDGES = (1, TILE - 1, TILE, TILE + 1, 2 * TILE - 1, 2 * TILE + 1)
 @cache
 def network(models_path: Path, name: str, dtype: torch.dtype = torch.float32) -> Network:
     weights = ModelStore(models_path).load(name).state_dict
-    return load(weights, torch.device("cpu"), lambda _: dtype)
+    return load(weights, torch.device("cpu"), lambda _: Way(dtype))
 
 
 @cache

@@ -320,8 +320,8 @@ def test_a_sender_that_stands_still_is_given_up(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploads, "STANDSTILL", 0.5)
-    with begun(site) as connection:
-        answer = connection.recv(10_000)
+    with begun(site) as connection, connection.makefile("rb") as answers:
+        answer = answers.read()
 
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"UPLOAD_STOOD_STILL" in answer

@@ -126,6 +126,7 @@ def test_pictures_are_looked_at_and_judged_without_being_sent(visit: Visit) -> N
 
 def test_pictures_come_by_paste_and_by_drop(visit: Visit) -> None:
     page = visit()
+    expect(page.get_by_text("Drop pictures here")).to_be_visible()
     page.evaluate(
         """async () => {
           const canvas = Object.assign(document.createElement("canvas"), { width: 40, height: 30 });

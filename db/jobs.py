@@ -136,10 +136,15 @@ def progress(store: Store, claim: Claim, done: int, total: int) -> bool:
 
 
 def finish(
-    store: Store, claim: Claim, kept: Sequence[files.Kept], report: Mapping[str, Any]
+    store: Store,
+    claim: Claim,
+    kept: Sequence[files.Kept],
+    report: Mapping[str, Any],
+    units: int,
 ) -> None:
     """The job has succeeded and its files exist: both or neither.
 
+    `units` is how much work it was, all of it done now: a quick job ends before its first beat.
     Raises `JobCanceled`, `Gone` or `LeaseLost`; then `kept` is the caller's to discard.
     """
     with store.writing() as rows:
@@ -152,7 +157,8 @@ def finish(
             .values(
                 **ended(State.SUCCEEDED, now),
                 report=dict(report),
-                progress_done=Job.progress_total,
+                progress_done=units,
+                progress_total=units,
             )
         ).rowcount
         if not done:

@@ -36,6 +36,11 @@ class Heartbeat:
     def should_stop(self) -> bool:
         return self.canceled.is_set() or self.lost.is_set()
 
+    @property
+    def units(self) -> int:
+        """All the work there is, as it was last told."""
+        return self._progress[1]
+
     def show(self, done: int, total: int) -> None:
         """How far the work is; written down with the next beat."""
         self._progress = (done, total)

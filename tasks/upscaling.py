@@ -90,7 +90,7 @@ class Upscaler:
             sizes = (report.output, report.input, report.output)
             for writer, size in zip((result, *previews), sizes, strict=True):
                 kept.append(writer.finish(width=size.width, height=size.height))
-            jobs.finish(store, claim, kept, orders.kept_report(report))
+            jobs.finish(store, claim, kept, orders.kept_report(report), heartbeat.units)
             kept.clear()
 
     def _stopped(self, claim: jobs.Claim, heartbeat: Heartbeat) -> None:

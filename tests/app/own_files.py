@@ -192,7 +192,7 @@ def a_finished_batch(
             pictures=Role.RESULT,
         )
         results = [kept(store, pictures[number][1], Role.RESULT), preview]
-        jobs.finish(store, claim, results, {"device": "cpu"})
+        jobs.finish(store, claim, results, {"device": "cpu"}, 9)
     return views.show(store, batch_id, user_id)
 
 

@@ -55,7 +55,7 @@ def a_claim(store: Store) -> jobs.Claim:
 def a_finished_job(store: Store, data: bytes = b"bigger picture") -> jobs.Claim:
     claim = a_claim(store)
     results = [kept(store, data, Role.RESULT), kept(store, b"tiles", Role.PREVIEW)]
-    jobs.finish(store, claim, results, {"device": "cpu"})
+    jobs.finish(store, claim, results, {"device": "cpu"}, 9)
     return claim
 
 

@@ -135,7 +135,7 @@ def test_a_writer_takes_a_zip_without_compression(store):
     user_id = a_user(store)
     a_batch(store, user_id)
     claim = a_claim(store)
-    jobs.finish(store, claim, [preview], {})
+    jobs.finish(store, claim, [preview], {}, 9)
     with files.open(store, files.find(store, preview.id, user_id)) as stream:
         assert zipfile.ZipFile(stream).read("0/0_0.webp") == b"tile"
 

@@ -228,7 +228,7 @@ def test_a_worker_that_lost_its_lease_can_change_nothing(store, machine):
     for change in (
         lambda: jobs.renew(store, late),
         lambda: jobs.progress(store, late, 1, 2),
-        lambda: jobs.finish(store, late, result, {}),
+        lambda: jobs.finish(store, late, result, {}, 9),
         lambda: jobs.fail(store, late, ODD, again=False),
         lambda: jobs.end_canceled(store, late),
     ):
@@ -247,7 +247,7 @@ def test_a_job_ends_once_and_with_its_files_or_not_at_all(store):
     assert row.report == {"device": "cpu"}
     assert row.lease_owner is None
     with pytest.raises(LeaseLost):
-        jobs.finish(store, claim, [kept(store, b"again", Role.RESULT)], {})
+        jobs.finish(store, claim, [kept(store, b"again", Role.RESULT)], {}, 9)
     assert [file.role for file in file_rows(store)].count(Role.RESULT) == 1
 
 
@@ -332,7 +332,7 @@ def test_canceling_ends_what_waits_and_asks_what_runs(store, canceled_while_runn
 
 def test_a_canceled_job_cannot_succeed_any_more(store, canceled_while_running):
     with pytest.raises(JobCanceled):
-        jobs.finish(store, canceled_while_running, [kept(store, b"late", Role.RESULT)], {})
+        jobs.finish(store, canceled_while_running, [kept(store, b"late", Role.RESULT)], {}, 9)
     assert [row.role for row in file_rows(store)] == [Role.ORIGINAL] * 2
 
 
@@ -388,7 +388,15 @@ def test_a_result_that_comes_after_its_time_is_refused(store, machine):
     claim = a_claim(store)
     machine.passes(hours=48)
     with pytest.raises(Gone):
-        jobs.finish(store, claim, [kept(store, b"late", Role.RESULT)], {})
+        jobs.finish(store, claim, [kept(store, b"late", Role.RESULT)], {}, 9)
+
+
+def test_a_job_that_ended_before_its_first_beat_has_done_all_its_work(store):
+    a_batch(store)
+    claim = a_claim(store)
+    jobs.finish(store, claim, [kept(store, b"quick", Role.RESULT)], {}, 9)
+    row = job_row(store, claim.job_id)
+    assert (row.progress_done, row.progress_total) == (9, 9)
 
 
 def test_a_result_that_waited_too_long_for_its_row_is_not_called_done(store, machine):
@@ -397,7 +405,7 @@ def test_a_result_that_waited_too_long_for_its_row_is_not_called_done(store, mac
     result = kept(store, b"big", Role.RESULT)
     machine.passes(minutes=11)
     with pytest.raises(DamagedFile):
-        jobs.finish(store, claim, [result], {})
+        jobs.finish(store, claim, [result], {}, 9)
     assert job_row(store, claim.job_id).state == State.RUNNING
 
 
@@ -467,7 +475,7 @@ def test_pace_is_pixels_per_second_of_what_was_done(store, machine):
     a_batch(store)
     claim = a_claim(store)
     machine.passes(seconds=4)
-    jobs.finish(store, claim, [kept(store, b"big", Role.RESULT)], {})
+    jobs.finish(store, claim, [kept(store, b"big", Role.RESULT)], {}, 9)
     assert waiting.pace(store) == {"realesrgan-x4plus": 300.0}
 
 

@@ -61,7 +61,7 @@ def a_done_claim(store):
 
 
 def finish(store, done):
-    jobs.finish(store, *done, {"device": "cpu"})
+    jobs.finish(store, *done, {"device": "cpu"}, 9)
 
 
 def two_pictures(store):

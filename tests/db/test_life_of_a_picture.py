@@ -33,7 +33,7 @@ def test_a_picture_is_kept_upscaled_downloaded_and_forgotten(store, machine, pla
         sink.write(b"the result")
         result = sink.finish(width=16, height=16)
     preview = kept(store, b"canary of the preview", Role.PREVIEW)
-    jobs.finish(store, claim, [result, preview], {"device": "cpu"})
+    jobs.finish(store, claim, [result, preview], {"device": "cpu"}, 9)
 
     view = views.show(store, batch.id, ada)
     assert view.state is State.SUCCEEDED

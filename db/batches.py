@@ -20,7 +20,7 @@ from db.outcomes import Failure, failed, waiting
 from db.people import User
 from db.store import Store
 from db.upkeep import Metric
-from db.work import Batch, File, Job, State
+from db.work import Batch, File, Job, Kind, State
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class NewJob:
     target_long_side: int | None = None
     """A scale, or sides; exactly one of the two ways."""
     options: Mapping[str, Any] | None = None
+    source_id: UUID | None = None
+    """Of a conversion: the job whose result is converted."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,14 @@ def create(
     idempotency_key: str | None = None,
     label: str | None = None,
     most_open_jobs: int | None = None,
+    kind: Kind = Kind.UPSCALE,
+    expires_at: datetime | None = None,
 ) -> Created:
     """Promises the batch: once this returns, its originals and jobs survive a crash.
 
-    Everything of it expires 48 h from now. With a key that this user has sent before, nothing new
-    comes into being and the originals are discarded. Raises `TooManyOpenJobs` when the user would
+    Everything of it expires 48 h from now, or at `expires_at` if that is earlier: what is made of
+    bytes that lie here already goes when those go. With a key that this user has sent before,
+    nothing new comes into being and the originals are discarded. Raises `TooManyOpenJobs` when the user would
     have more than `most_open_jobs` unfinished ones, `NotFound` for an unknown user; on an error,
     discarding is the caller's, because after a lost connection only the rows know what was kept.
     """
@@ -69,24 +74,26 @@ def create(
         if rows.scalar(select(User.id).where(User.id == user_id).with_for_update()) is None:
             raise NotFound
         now = store.clock.now()
+        ends = min(now + KEPT, expires_at or now + KEPT)
         upsert = sqlite.insert if rows.dialect.name == "sqlite" else postgresql.insert
         inserted = rows.execute(
             upsert(Batch)
             .values(
                 id=batch_id,
                 user_id=user_id,
+                kind=kind,
                 idempotency_key=idempotency_key,
                 label=label,
                 options=dict(options),
                 created_at=now,
-                expires_at=now + KEPT,
+                expires_at=ends,
             )
             .on_conflict_do_nothing(index_elements=["user_id", "idempotency_key"])
         ).rowcount
         if inserted:
             _limit(rows, user_id, new_jobs, most_open_jobs)
             for number, job in enumerate(new_jobs, start=1):
-                _add_job(store, rows, batch_id, user_id, number, job, now)
+                _add_job(store, rows, (batch_id, user_id, kind), number, job, now, ends)
     if not inserted:
         files.discard(store, [j.original for j in new_jobs if isinstance(j.original, files.Kept)])
         existing = find_by_key(store, user_id, idempotency_key or "")
@@ -162,12 +169,13 @@ def _limit(rows: Connection, user_id: UUID, new_jobs: Sequence[NewJob], most: in
 def _add_job(
     store: Store,
     rows: Connection,
-    batch_id: UUID,
-    user_id: UUID,
+    of: tuple[UUID, UUID, Kind],
     number: int,
     job: NewJob,
     now: datetime,
+    ends: datetime,
 ) -> None:
+    batch_id, user_id, kind = of
     job_id = uuid4()
     outcome = waiting() if isinstance(job.original, files.Kept) else failed(job.original, now)
     rows.execute(
@@ -175,6 +183,8 @@ def _add_job(
             id=job_id,
             batch_id=batch_id,
             user_id=user_id,
+            kind=kind,
+            source_id=job.source_id,
             number=number,
             name=job.name,
             model=job.model,
@@ -189,9 +199,7 @@ def _add_job(
     )
     counts.add(rows, now, Metric.SUBMITTED)
     if isinstance(job.original, files.Kept):
-        files.add_row(
-            store, rows, job.original, user_id=user_id, job_id=job_id, expires_at=now + KEPT
-        )
+        files.add_row(store, rows, job.original, user_id=user_id, job_id=job_id, expires_at=ends)
     else:
         counts.add(rows, now, Metric.FAILED)
 

@@ -19,12 +19,12 @@ from sqlalchemy.orm import aliased
 
 from db import counts, files
 from db.errors import Gone, JobCanceled, LeaseLost
-from db.hours import KEPT, START_WITHIN
+from db.hours import START_WITHIN
 from db.outcomes import Failure, count, ended, failed, waiting
 from db.people import User
 from db.store import Store
 from db.upkeep import Metric
-from db.work import File, Job, Role, State
+from db.work import Batch, File, Job, Kind, Role, State
 
 LEASE = timedelta(seconds=30)
 ATTEMPTS = 3
@@ -40,6 +40,7 @@ class Claim:
     user_id: UUID
     worker_id: UUID
     original_id: UUID
+    kind: Kind
     name: str
     model: str
     scale: int | None
@@ -51,8 +52,13 @@ class Claim:
     """When the original and everything made from it can no longer be read."""
 
 
-def claim_next(store: Store, worker_id: UUID, loaded: Collection[str] = ()) -> Claim | None:
-    """Leases one waiting job to `worker_id` for 30 s, or finds none.
+def claim_next(
+    store: Store,
+    worker_id: UUID,
+    loaded: Collection[str] = (),
+    kinds: Collection[Kind] = (Kind.UPSCALE,),
+) -> Claim | None:
+    """Leases one waiting job of these `kinds` to `worker_id` for 30 s, or finds none.
 
     Users take turns: first who was never served, then whose last claim lies longest back. Within a
     user first attempts come before repeated ones, then the order of submission; among equals, a
@@ -62,7 +68,7 @@ def claim_next(store: Store, worker_id: UUID, loaded: Collection[str] = ()) -> C
         now = store.clock.now()
         job = rows.execute(
             update(Job)
-            .where(Job.id == _next_in_turn(now, loaded), Job.state == State.QUEUED)
+            .where(Job.id == _next_in_turn(now, loaded, kinds), Job.state == State.QUEUED)
             .values(
                 state=State.RUNNING,
                 lease_owner=worker_id,
@@ -75,7 +81,11 @@ def claim_next(store: Store, worker_id: UUID, loaded: Collection[str] = ()) -> C
         ).one_or_none()
         if job is None:
             return None
-        rows.execute(update(User).where(User.id == job.user_id).values(last_claimed_at=now))
+        if job.kind == Kind.UPSCALE:  # what is ahead of the queue costs nobody their turn
+            rows.execute(update(User).where(User.id == job.user_id).values(last_claimed_at=now))
+        expires_at = rows.execute(
+            select(Batch.expires_at).where(Batch.id == job.batch_id)
+        ).scalar_one()
         original_id = rows.execute(
             select(File.id).where(File.job_id == job.id, File.role == Role.ORIGINAL)
         ).scalar_one()
@@ -85,6 +95,7 @@ def claim_next(store: Store, worker_id: UUID, loaded: Collection[str] = ()) -> C
         user_id=job.user_id,
         worker_id=worker_id,
         original_id=original_id,
+        kind=Kind(job.kind),
         name=job.name,
         model=job.model,
         scale=job.scale,
@@ -92,19 +103,21 @@ def claim_next(store: Store, worker_id: UUID, loaded: Collection[str] = ()) -> C
         target_height=job.target_height,
         target_long_side=job.target_long_side,
         options=job.options,
-        expires_at=job.created_at + KEPT,
+        expires_at=expires_at,
     )
 
 
-def _next_in_turn(now: datetime, loaded: Collection[str]) -> Any:
+def _next_in_turn(now: datetime, loaded: Collection[str], kinds: Collection[Kind]) -> Any:
     # Another name for the table, or the subquery would look at the row that is being updated.
     job = aliased(Job)
     return (
         select(job.id)
         .join(User, User.id == job.user_id)
+        .join(Batch, Batch.id == job.batch_id)
         .where(
             job.state == State.QUEUED,
-            job.created_at > now - KEPT,
+            job.kind.in_(kinds),
+            Batch.expires_at > now,
             or_(job.started_at.is_not(None), job.created_at > now - START_WITHIN),
         )
         .order_by(

@@ -40,6 +40,15 @@ class UserState(StrEnum):
     SUSPENDED = "suspended"
 
 
+class Scope(StrEnum):
+    """What a token may do."""
+
+    READ = "read"
+    """Look at batches and fetch files."""
+    WRITE = "write"
+    """All that its user may do with pictures."""
+
+
 class AcknowledgementSource(StrEnum):
     PERSON = "person"
     OPERATOR = "operator"
@@ -47,7 +56,13 @@ class AcknowledgementSource(StrEnum):
 
 BROWSERS = ("chrome", "edge", "firefox", "safari", "other")
 SYSTEMS = ("android", "ios", "linux", "macos", "windows", "other")
-PREFERENCES = ("theme", "model", "scale", "output_format", "metadata", "result_mail")
+PREFERENCES = (
+    "theme",
+    *("model", "scale", "width", "height", "long_side"),
+    *("output_format", "quality", "lossless", "bits", "metadata", "mark", "suffix"),
+    *("denoise", "precision"),
+    *("notify", "result_mail"),
+)
 
 
 class User(Base):
@@ -132,12 +147,14 @@ class Token(Base):
     """A personal access token (`iu_…`), of which only the hash is known."""
 
     __tablename__ = "token"
+    __table_args__ = (closed("scope", Scope),)
 
     id: Mapped[UUID] = of_account(Uuid, primary_key=True, default=uuid4, clause="3.1.j")
     user_id: Mapped[UUID] = of_account(
         Uuid, ForeignKey("user.id", ondelete="CASCADE"), index=True, clause="3.1.j"
     )
     name: Mapped[str] = of_account(String(80), clause="3.1.j")
+    scope: Mapped[str] = of_account(String(8), server_default=Scope.WRITE, clause="3.1.j")
     secret_hash: Mapped[bytes] = column(
         LargeBinary(32),
         unique=True,

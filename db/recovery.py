@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from sqlalchemy import and_, select, update
 
 from db import counts
-from db.hours import KEPT, START_WITHIN
+from db.hours import START_WITHIN
 from db.outcomes import Failure, count, ended, failed, waiting
 from db.store import Store
 from db.upkeep import Metric
-from db.work import Job, State
+from db.work import Batch, Job, State
 
 INTERRUPTIONS = 5
 """Workers lost under a job after which it has failed."""
@@ -74,7 +74,7 @@ def fail_overdue(store: Store) -> int:
     with store.writing() as rows:
         now = store.clock.now()
         never = and_(Job.started_at.is_(None), Job.created_at <= now - START_WITHIN)
-        expired = Job.created_at <= now - KEPT
+        expired = Job.batch_id.in_(select(Batch.id).where(Batch.expires_at <= now))
         number = 0
         for condition, reason in ((expired, EXPIRED), (never, NOT_STARTED)):
             overdue = rows.execute(

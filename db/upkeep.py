@@ -46,6 +46,7 @@ class Metric(StrEnum):
     DELETED = "deleted"
     DOWNLOADED = "downloaded"
     FEATURE = "feature"
+    SIGNED_IN = "signed_in"
 
 
 DIMENSIONS = (
@@ -53,8 +54,19 @@ DIMENSIONS = (
     *Role,
     *("x2", "x3", "x4", "x8", "x16", "target"),
     *("png", "jpg", "webp"),
-    *("page", "api", "history", "viewer"),
+    *("page", "api", "history", "viewer", "try", "convert", "again"),
 )
+
+
+class Deed(StrEnum):
+    """What an admin did in office."""
+
+    MODEL_PULLED = "model_pulled"
+    MODEL_ADDED = "model_added"
+    MODEL_REMOVED = "model_removed"
+    MODEL_CHECKED = "model_checked"
+    USER_SUSPENDED = "user_suspended"
+    USER_RESTORED = "user_restored"
 
 
 class Hold(Base):
@@ -153,3 +165,25 @@ class DailyCount(Base):
     metric: Mapped[str] = aggregate(String(16), primary_key=True, clause="3.4.f 3.4.i 7.4.a")
     dimension: Mapped[str] = aggregate(String(16), primary_key=True, clause="3.4.f 3.4.i 7.4.a")
     value: Mapped[int] = aggregate(BigInteger, clause="3.4.f 3.4.i")
+
+
+class AdminEvent(Base):
+    """What an admin did. It concerned a model, by its name, or a user, by their id."""
+
+    __tablename__ = "admin_event"
+    __table_args__ = (closed("deed", Deed),)
+
+    id: Mapped[UUID] = duty(Uuid, primary_key=True, default=uuid4, clause="10.a'")
+    at: Mapped[datetime] = duty(Instant, ages=True, index=True, clause="10.a'")
+    actor_id: Mapped[UUID | None] = column(
+        Uuid,
+        ForeignKey("user.id", ondelete="SET NULL"),
+        index=True,
+        clause="10.a'",
+        keep="R6",
+        dsar="-",
+        erase="N",
+        reason="what an operator did in office",
+    )
+    deed: Mapped[str] = duty(String(16), clause="10.a'")
+    concerned: Mapped[str] = duty(String(120), clause="10.a'")

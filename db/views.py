@@ -16,7 +16,7 @@ from db.errors import NotFound
 from db.outcomes import Failure
 from db.store import Store
 from db.waiting import positions
-from db.work import Batch, File, Job, Role, State
+from db.work import Batch, File, Job, Kind, Role, State
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class FileView:
     expires_at: datetime
     readable: bool
     """False from `expires_at` on, and from the moment its owner deletes it."""
+    deleted_at: datetime | None
     receipt_id: UUID | None
     """Proof that its bytes are gone."""
 
@@ -62,6 +63,7 @@ class JobView:
 @dataclass(frozen=True)
 class BatchView:
     id: UUID
+    kind: Kind
     state: State
     label: str | None
     options: Mapping[str, Any]
@@ -135,6 +137,7 @@ def state_of(states: Sequence[State]) -> State:
 def _batch_view(batch: Any, jobs: tuple[JobView, ...]) -> BatchView:
     return BatchView(
         id=batch.id,
+        kind=Kind(batch.kind),
         state=state_of([job.state for job in jobs]),
         label=batch.label,
         options=batch.options,
@@ -182,5 +185,6 @@ def _file_view(file: Any, now: datetime) -> FileView:
         size=file.size,
         expires_at=file.expires_at,
         readable=file.hidden_at is None and now < file.expires_at,
+        deleted_at=file.deleted_at,
         receipt_id=file.receipt_id,
     )

@@ -51,6 +51,16 @@ class State(StrEnum):
     CANCELED = "canceled"
 
 
+class Kind(StrEnum):
+    """What a batch is for, and each of its jobs."""
+
+    UPSCALE = "upscale"
+    TRY = "try"
+    """A spot of a picture, by several models, before a long run: ahead of the queue."""
+    CONVERT = "convert"
+    """A finished result in another format: ahead of the queue too, and nothing is upscaled."""
+
+
 class Role(StrEnum):
     ORIGINAL = "original"
     RESULT = "result"
@@ -73,6 +83,7 @@ class Batch(Base):
     __tablename__ = "batch"
     __table_args__ = (
         UniqueConstraint("user_id", "idempotency_key"),
+        closed("kind", Kind),
         Index(None, "user_id", "created_at", "id"),  # the order of the history
     )
 
@@ -80,6 +91,7 @@ class Batch(Base):
     user_id: Mapped[UUID] = record(
         Uuid, ForeignKey("user.id", ondelete="CASCADE"), clause="3.2.l 3.3.a"
     )
+    kind: Mapped[str] = record(String(16), server_default=Kind.UPSCALE, clause="3.2.i")
     idempotency_key: Mapped[str | None] = record(String(80), clause="4.a")
     label: Mapped[str | None] = record(String(80), clause="3.3.d")
     options: Mapped[dict[str, Any]] = record(JSON, clause="3.2.i 4.a")
@@ -91,6 +103,8 @@ class Job(Base):
     __tablename__ = "job"
     __table_args__ = (
         closed("state", State),
+        closed("kind", Kind),
+        CheckConstraint("(kind = 'convert') = (source_id IS NOT NULL)", name="source"),
         CheckConstraint(f"scale IN {SCALES}", name="scale"),
         CheckConstraint(
             "target_width > 0 AND target_height > 0 AND target_long_side > 0", name="target"
@@ -132,6 +146,19 @@ class Job(Base):
         Uuid,
         ForeignKey("user.id", ondelete="CASCADE"),
         clause="3.2.l 3.3.a",
+    )
+    kind: Mapped[str] = record(
+        # The batch has it too; here whose turn it is needs no detour.
+        String(16),
+        server_default=Kind.UPSCALE,
+        clause="3.2.i",
+    )
+    source_id: Mapped[UUID | None] = record(
+        # The job whose result is converted.
+        Uuid,
+        ForeignKey("job.id", ondelete="CASCADE"),
+        index=True,
+        clause="3.2.j",
     )
     number: Mapped[int] = record(Integer, clause="3.2.j")
     name: Mapped[str] = record(String(200), clause="3.2.d")

@@ -16,11 +16,12 @@ Json = dict[str, Any]
 
 
 def batch(view: BatchView, now: datetime) -> Json:
-    """`{id, state, created_at, expires_at, options, jobs, download_url}`."""
+    """`{id, kind, state, created_at, expires_at, options, jobs, download_url}`."""
     jobs = [job(each, now) for each in view.jobs]
     has_result = any(each["files"]["result"] for each in jobs)
     return {
         "id": str(view.id),
+        "kind": view.kind.value,
         "state": view.state.value,
         "created_at": _time(view.created_at),
         "expires_at": _time(view.expires_at),

@@ -5,7 +5,7 @@ The rows hold plain JSON with closed keys; the engine has its own types. Nothing
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, TypedDict
 
 from db.jobs import Claim
 from inference.geometry import Size
@@ -24,7 +24,16 @@ def kept_options(options: Options) -> dict[str, Any]:
     }
 
 
-def kept_size(options: Options) -> dict[str, int | None]:
+class KeptSize(TypedDict):
+    """How large a result is to be: a scale, or sides."""
+
+    scale: int | None
+    target_width: int | None
+    target_height: int | None
+    target_long_side: int | None
+
+
+def kept_size(options: Options) -> KeptSize:
     """The columns of a job that say how large its result is to be."""
     return {
         "scale": None if options.has_target else options.scale or DEFAULT_SCALE,

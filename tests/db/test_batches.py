@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from db import batches, counts, files, jobs, keys, receipts, views
+from db import batches, counts, files, jobs, keys, receipts, recovery, views
 from db.batches import NewJob
 from db.errors import NotFound, StorageFull, TooManyOpenJobs
 from db.outcomes import Failure
@@ -21,6 +21,7 @@ from tests.db.situations import (
     a_claim,
     a_finished_job,
     a_user,
+    a_worker,
     count,
     file_rows,
     kept,
@@ -29,6 +30,28 @@ from tests.db.situations import (
 
 TOO_BIG = Failure("RESOLUTION_TOO_HIGH", "The picture has too many pixels.", "Make it smaller.")
 Q, R, S, F, C = State
+
+
+def test_what_is_made_of_bytes_that_lie_here_already_goes_with_them_and_is_not_begun_after(
+    store, machine
+):
+    user_id = a_user(store)
+    ends = store.clock.now() + timedelta(hours=1)
+    id_ = batches.create(store, user_id, [new_job(store)], options={}, expires_at=ends).id
+    batch = views.show(store, id_, user_id)
+    assert batch.expires_at == ends
+    assert {file.expires_at for file in batch.jobs[0].files} == {ends}
+    machine.passes(hours=1)
+    assert jobs.claim_next(store, a_worker(store)) is None
+    assert recovery.fail_overdue(store) == 1
+    assert views.show(store, id_, user_id).jobs[0].failure == recovery.EXPIRED
+
+
+def test_nothing_is_kept_longer_than_48_hours_by_asking_for_it(store):
+    user_id = a_user(store)
+    late = store.clock.now() + timedelta(hours=60)
+    id_ = batches.create(store, user_id, [new_job(store)], options={}, expires_at=late).id
+    assert views.show(store, id_, user_id).expires_at == store.clock.now() + timedelta(hours=48)
 
 
 def test_everything_of_a_batch_expires_48_hours_after_it_was_submitted(store):

@@ -14,8 +14,9 @@ from sqlalchemy.dialects import postgresql
 from db import batches, counts, jobs, recovery, views, waiting
 from db.errors import DamagedFile, Gone, JobCanceled, LeaseLost
 from db.outcomes import Failure
+from db.people import User
 from db.upkeep import Metric
-from db.work import Batch, File, Job, Role, State
+from db.work import Batch, File, Job, Kind, Role, State
 from tests.db.places import Places
 from tests.db.situations import (
     a_batch,
@@ -26,6 +27,7 @@ from tests.db.situations import (
     file_rows,
     job_row,
     kept,
+    new_job,
 )
 
 ODD = Failure("ODD", "Something odd happened.", "Try again.")
@@ -34,6 +36,19 @@ ODD = Failure("ODD", "Something odd happened.", "Try again.")
 def claimed_users(store, times):
     worker = a_worker(store)
     return [jobs.claim_next(store, worker).user_id for _ in range(times)]
+
+
+# --- what is ahead of the queue ---------------------------------------------------------------
+
+
+def test_a_try_is_only_for_who_asks_for_tries_and_costs_nobody_their_turn(store):
+    user_id = a_user(store)
+    batches.create(store, user_id, [new_job(store)], options={}, kind=Kind.TRY)
+    assert jobs.claim_next(store, a_worker(store)) is None
+    claim = jobs.claim_next(store, a_worker(store), kinds=[Kind.TRY, Kind.CONVERT])
+    assert claim.kind is Kind.TRY
+    with store.reading() as rows:
+        assert rows.scalar(select(User.last_claimed_at).where(User.id == user_id)) is None
 
 
 # --- whose turn it is ------------------------------------------------------------------------
@@ -158,7 +173,7 @@ def test_the_order_is_that_of_a_naive_reference(store, machine, steps):
 
 
 def test_on_postgresql_workers_pass_over_a_row_that_another_is_claiming(store):
-    query = jobs._next_in_turn(store.clock.now(), ["x"])
+    query = jobs._next_in_turn(store.clock.now(), ["x"], [Kind.UPSCALE])
     sql = str(select(query).compile(dialect=postgresql.dialect()))
     assert "FOR UPDATE OF job_1 SKIP LOCKED" in sql
     assert "last_claimed_at ASC NULLS FIRST" in sql

@@ -109,12 +109,26 @@ def test_what_the_first_form_held_is_there_in_the_newest(tmp_path):
             "INSERT INTO user (id, created_at) VALUES ('a', '2026-03-01 00:00:00.000000')",
             "INSERT INTO session (id_hash, csrf_hash, user_id, created_at, last_seen_at,"
             " expires_at, browser_family) VALUES (x'01', x'02', 'a', 1, 2, 3, 'firefox')",
+            "INSERT INTO batch (id, user_id, options, created_at, expires_at)"
+            " VALUES ('b', 'a', '{}', 1, 2)",
+            "INSERT INTO job (id, batch_id, user_id, number, name, model, scale, options, state,"
+            " created_at) VALUES ('j', 'b', 'a', 1, 'cat', 'm', 4, '{}', 'queued', 1)",
+            "INSERT INTO token (id, user_id, name, secret_hash, created_at)"
+            " VALUES ('t', 'a', 'backup', x'03', 1)",
         ):
             connection.execute(text(statement))
     migrate(places.url, places.keys_url)
     with reading(engine) as connection:
         session = connection.execute(text("SELECT * FROM session")).one()._asdict()
+        newer = connection.execute(
+            text(
+                "SELECT batch.kind, job.name, job.kind, job.source_id, token.scope"
+                " FROM batch JOIN job ON job.batch_id = batch.id"
+                " JOIN token ON token.user_id = batch.user_id"
+            )
+        ).one()
     engine.dispose()
+    assert newer == ("upscale", "cat", "upscale", None, "write")
     assert session == {
         "id_hash": b"\x01",
         "user_id": "a",

@@ -94,6 +94,7 @@ _OURS = (
     _rule("GET", "/robots.txt", Access.OPEN),
     _rule("GET", "/.well-known/gpc.json", Access.OPEN),
     _rule("GET", "/.well-known/privacy-proof.json", Access.OPEN),
+    _rule("GET", "/ui/texts.js", Access.OPEN),
     _rule("GET", "/ui/{path:path}", Access.OPEN),
     _rule("GET", "/readyz", Access.PUBLIC),
     _rule("GET", "/privacy", Access.PUBLIC),

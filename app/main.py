@@ -10,7 +10,7 @@ from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI, Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from app import (
@@ -27,7 +27,7 @@ from app.identify import gradio_username
 from app.security import protect
 from app.settings import Settings
 from app.web import Web
-from pages import api, blocks, public, theme
+from pages import api, blocks, public, texts, theme
 from pages.visitor import KEY
 from tasks.service import Service
 
@@ -40,6 +40,7 @@ def create_app(settings: Settings, service: Service) -> FastAPI:
     web = Web(settings, service, site)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     problems.handle(app)
+    app.add_api_route("/ui/texts.js", _texts)
     app.mount("/ui", StaticFiles(directory=STATIC))
     for part in (public_routes, login, uploads, downloads, live, health):
         app.include_router(part.routes(web))
@@ -47,6 +48,13 @@ def create_app(settings: Settings, service: Service) -> FastAPI:
     _mount_gradio(app, web)
     protect(app, web)
     return app
+
+
+async def _texts() -> Response:
+    """The words of the pages' JavaScript, asked for again with every page as its files are."""
+    return Response(
+        texts.module(), media_type="text/javascript", headers={"Cache-Control": "no-cache"}
+    )
 
 
 async def _landing(web: Web, request: Request) -> HTMLResponse:

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 
 from app.web import Web
 from db import proof
-from pages import texts
+from pages import prose
 
 _READ = ["GET", "HEAD"]
 _SHORTLY = {"Cache-Control": "public, max-age=300"}
@@ -55,7 +55,7 @@ def routes(web: Web) -> APIRouter:
     @router.api_route("/.well-known/gpc.json", methods=_READ)
     def global_privacy_control() -> Response:
         """The signal is heeded: nothing is sold or shared, with it or without."""
-        statement = {"gpc": True, "lastUpdate": texts.policy_date().isoformat()}
+        statement = {"gpc": True, "lastUpdate": prose.policy_date().isoformat()}
         return JSONResponse(statement, headers=_SHORTLY)
 
     @router.api_route("/robots.txt", methods=_READ)

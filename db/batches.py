@@ -64,9 +64,11 @@ def create(
 
     Everything of it expires 48 h from now, or at `expires_at` if that is earlier: what is made of
     bytes that lie here already goes when those go. With a key that this user has sent before,
-    nothing new comes into being and the originals are discarded. Raises `TooManyOpenJobs` when the user would
-    have more than `most_open_jobs` unfinished ones, `NotFound` for an unknown user; on an error,
-    discarding is the caller's, because after a lost connection only the rows know what was kept.
+    nothing new comes into being and the originals are discarded.
+
+    Raises `TooManyOpenJobs` when the user would have more than `most_open_jobs` unfinished ones,
+    `NotFound` for an unknown user; on an error, discarding is the caller's, because after a lost
+    connection only the rows know what was kept.
     """
     batch_id = uuid4()
     with store.writing() as rows:

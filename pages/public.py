@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from app.settings import Provider, Settings
 from db import hours
-from pages import cookies, proof, texts
+from pages import cookies, proof, prose
 from pages.proof import Figures
 
 PRODUCT = "ImagesUpscaler"
@@ -31,7 +31,7 @@ class Site:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.policy_version = texts.policy_version()
+        self.policy_version = prose.policy_version()
         """What an acknowledgement names: date and hash of the policy, the same for every operator
         and unchanged by numbers that are filled in. At most 64 characters."""
 
@@ -92,7 +92,7 @@ class Site:
         """The same for programs: `{version, date, clauses, live}`, both of the policy."""
         return {
             "version": self.policy_version,
-            "date": texts.policy_date().isoformat(),
+            "date": prose.policy_date().isoformat(),
             "clauses": [],
             "live": proof.live(figures),
         }
@@ -124,7 +124,7 @@ class Site:
         return self._page("text.html", title=title, description=description, text=text)
 
     def _text(self, name: str, **more: Markup) -> Markup:
-        return texts.render(name, texts.values(self._settings) | more)
+        return prose.render(name, prose.values(self._settings) | more)
 
     def _cookies(self) -> Markup:
         https = self._settings.is_https
@@ -132,14 +132,14 @@ class Site:
         return self._text("cookies", cookie_table=table)
 
     def _line(self) -> Markup:
-        return _render("_line.html", **texts.values(self._settings))
+        return _render("_line.html", **prose.values(self._settings))
 
     def _page(self, template: str, **context: object) -> str:
         # The footer's notice is the last section of the policy, in the same words.
         _, _, notice = self.privacy_html().rpartition("</h2>")
         return _page(
             template,
-            **texts.values(self._settings),
+            **prose.values(self._settings),
             cookie_notice=Markup(notice),  # noqa: S704
             **context,
         )

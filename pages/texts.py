@@ -1,113 +1,97 @@
-"""The texts of `content/`: Markdown of ours, with numbers and names filled in.
+"""Every word of the pages that is not a document: one place, ready for translation.
 
-A text says `{{ name }}` where a number of hours, a limit or the operator belongs. Filling in comes
-after Markdown, so that no operator's name is ever read as Markdown or HTML. Knows nothing of pages.
+A key is a literal wherever it is used, here and in the pages' JavaScript, so that a test can find
+all of them. `{name}` stands for a value. What is counted has a form for each plural category of
+the language (`.one`, `.other`), chosen by `count`. Longer texts are in `content/`.
 """
 
+import json
 import re
 from collections.abc import Mapping
-from datetime import date, datetime
 from functools import cache
-from hashlib import sha256
-from itertools import pairwise
-from pathlib import Path
 
-from markdown_it import MarkdownIt
-from markupsafe import Markup, escape
+LANGUAGE = "en"
 
-from app.settings import Settings
-from db import hours, retention
-from inference.options import SCALES
-from tasks import retention as upkeep
-
-MINIMUM_AGE = 13
-
-_FOLDER = Path(__file__).parent / "content"
-_SLOT = re.compile(r"<p>\{\{ (\w+) \}\}</p>|\{\{ (\w+) \}\}")
-
-Values = Mapping[str, object]
+_SLOT = re.compile(r"\{(\w+)\}")
 
 
-def values(settings: Settings) -> dict[str, object]:
-    """Everything that a text may name. Read when asked for, not at import."""
+def t(key: str, **values: object) -> str:
+    """The words of `key` with the values filled in, as plain text: who makes HTML escapes it.
 
-    def in_hours(name: str) -> str:
-        return f"{getattr(hours, name).total_seconds() / 3600:g}"
-
-    return {
-        "operator": settings.operator_name,
-        "email": _link(f"mailto:{settings.operator_email}", settings.operator_email),
-        "website": _link(settings.operator_website, settings.operator_website),
-        "origin": settings.origin,
-        "kept_hours": in_hours("KEPT"),
-        "gone_hours": in_hours("GONE"),
-        "export_hours": in_hours("EXPORT_KEPT"),
-        "hold_days": hours.HOLD_AT_MOST.days,
-        "record_days": retention.PERIOD["R2"].days,
-        "session_days": retention.PERIOD["R3s"].days,
-        "receipt_years": retention.PERIOD["R6"].days // 365,
-        "log_days": upkeep.LOGS_KEPT.days,
-        "age": MINIMUM_AGE,
-        "largest_scale": max(SCALES),
-        "max_files": settings.max_files_per_batch,
-        "max_megapixels": f"{settings.max_input_megapixels:g}",
-        "max_megabytes": f"{settings.max_file_megabytes:g}",
-        "max_output_megapixels": f"{settings.max_output_megapixels:g}",
-    }
-
-
-def render(name: str, values: Values) -> Markup:
-    """The text `name` as HTML. A value of `Markup` that stands alone replaces its paragraph; any
-    other value is escaped. Raises `KeyError` when the text names what there is no value for."""
-
-    def fill(slot: re.Match[str]) -> str:
-        alone, within = slot.groups()
-        value = values[alone or within]
-        if alone and not isinstance(value, Markup):
-            return f"<p>{escape(value)}</p>"
-        return str(escape(value))
-
-    return Markup(_SLOT.sub(fill, _html(source(name))))  # noqa: S704
+    Raises `KeyError` for a key that is not there, and for a value that is missing.
+    """
+    if key not in TEXTS and "count" in values:
+        key = f"{key}.{'one' if values['count'] == 1 else 'other'}"
+    return _SLOT.sub(lambda slot: str(values[slot[1]]), TEXTS[key])
 
 
 @cache
-def source(name: str) -> str:
-    """The text as it is written, before anything is filled in."""
-    return (_FOLDER / f"{name}.md").read_text(encoding="utf-8")
+def module() -> str:
+    """The same for browsers: the JavaScript module that `static/say.js` imports."""
+    texts = json.dumps(TEXTS, ensure_ascii=False, separators=(",", ":"))
+    return f'export const LANGUAGE = "{LANGUAGE}";\nexport const TEXTS = {texts};\n'
 
 
-def policy_date() -> date:
-    """The day that the privacy policy says it was last changed."""
-    found = re.search(r"^Last updated: (.+)$", source("privacy"), re.MULTILINE)
-    assert found is not None
-    return datetime.strptime(found[1], "%B %d, %Y").date()
-
-
-def policy_version() -> str:
-    """Date and hash of the privacy policy, the same for every operator: `2026-03-17-…`."""
-    digest = sha256(source("privacy").encode()).hexdigest()
-    return f"{policy_date().isoformat()}-{digest[:12]}"
-
-
-@cache
-def _html(text: str) -> str:
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
-    tokens = parser.parse(text)
-    for opening, content in pairwise(tokens):
-        if opening.type == "heading_open" and opening.tag != "h1":
-            opening.attrSet("id", _anchor(content.content))
-    html = str(parser.renderer.render(tokens, parser.options, {}))
-    # A wide table or line of code scrolls by itself, and can be reached by keyboard to do so.
-    html = html.replace("<table>", '<div class="scrolls" tabindex="0"><table>')
-    return html.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')
-
-
-def _anchor(heading: str) -> str:
-    number = re.match(r"(\d+(?:\.\d+)?)\.? ", heading)
-    if number:
-        return "section-" + number[1].replace(".", "-")
-    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
-
-
-def _link(address: str, words: str) -> Markup:
-    return Markup('<a href="{}" rel="noopener noreferrer">{}</a>').format(address, words)
+TEXTS: Mapping[str, str] = {
+    # --- sizes, times and states: static/words.js ---
+    "pictures.one": "{count} picture",
+    "pictures.other": "{count} pictures",
+    "size": "{width} × {height}",
+    "weight.gb": "{number} GB",
+    "weight.mb": "{number} MB",
+    "weight.kb": "{number} kB",
+    "span.seconds": "{seconds} s",
+    "span.minutes": "{minutes} min",
+    "span.hours": "{hours} h",
+    "span.brief": "less than a minute",
+    "when.today": "today {time}",
+    "when.yesterday": "yesterday {time}",
+    "when.day": "{day} {time}",
+    "queue.next": "next",
+    "queue.waiting": "waiting",
+    "queue.second": "second in the queue",
+    "queue.third": "third in the queue",
+    "queue.fourth": "fourth in the queue",
+    "queue.fifth": "fifth in the queue",
+    "queue.place": "number {place} in the queue",
+    "readable.for": "readable for {span}",
+    "readable.over": "no longer readable",
+    "note.stopping": "stopping",
+    "note.starting": "starting",
+    "note.share": "{percent} %",
+    "note.left": "{percent} % · {span} left",
+    "note.deleted": "deleted",
+    "note.done": "done in {span} · {left}",
+    "note.canceled": "canceled",
+    "outcome.running": "running",
+    "outcome.waiting": "waiting",
+    "outcome.part": "{done} of {all} done",
+    "outcome.succeeded": "done",
+    "outcome.failed": "failed",
+    "outcome.canceled": "canceled",
+    "outcome.count": "{count} {what}",
+    "goal.long_side": "{pixels} px long side",
+    "goal.within": "within {size}",
+    "goal.width": "{pixels} px wide",
+    "goal.height": "{pixels} px high",
+    "goal.scale": "{scale}×",
+    "format.png": "PNG",
+    "format.jpg": "JPEG",
+    "format.webp": "WebP",
+    "refusal.kind": "This is not a PNG, JPEG or WebP picture.",
+    "refusal.bytes": "{weight} MB; {most} MB is the most that is accepted here.",
+    "refusal.broken": "This picture cannot be read; the file may be damaged.",
+    "refusal.input": "{megapixels} megapixels; {most} is the most that is accepted here.",
+    "refusal.output": "The result would be {size}, {megapixels} megapixels; {most} is the most that"
+    " is made here. Choose a smaller scale.",
+    "refusal.side": "The result would be {size}; {format} ends at {most} a side. Choose PNG or a"
+    " smaller scale.",
+    # --- landing, sign-in and the other pages without JavaScript: templates/ ---
+    # --- the bar and the tabs: blocks.py ---
+    # --- upscale: upscale.py, static/upscale.js and what it imports ---
+    # --- try: static/try.js ---
+    # --- compare: static/viewer.js and what it imports ---
+    # --- history: static/history.js ---
+    # --- account: static/account.js ---
+    # --- admin: static/admin.js ---
+}

@@ -1,46 +1,49 @@
 // What is said about sizes, times and states, and what is refused before anything is sent. Pure:
 // no document, no network, no clock.
 
-const ORDINALS = ["", "", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"];
+import { t } from "./say.js";
+
 const DAY = 86_400;
 
 export const LIFE_HOURS = 72;
 /** Of a file's whole life, the part in which it can be read. */
 export const READABLE_HOURS = 48;
 
-export const size = (width, height) => `${width} × ${height}`;
+export const size = (width, height) => t("size", { width, height });
 
-export const pictures = (count) => (count === 1 ? "1 picture" : `${count} pictures`);
+export const pictures = (count) => t("pictures", { count });
 
 /** `24`, `24.2`, `0.3`, as the server says it. */
 export const megapixels = (pixels) => (pixels / 1e6).toFixed(1).replace(/\.0$/, "");
 
 export function weight(bytes) {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
-  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`;
-  return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
+  if (bytes >= 1e9) return t("weight.gb", { number: (bytes / 1e9).toFixed(1) });
+  if (bytes >= 1e6) return t("weight.mb", { number: (bytes / 1e6).toFixed(1) });
+  return t("weight.kb", { number: Math.max(1, Math.round(bytes / 1e3)) });
 }
 
 /** `11 s`, `1 min 31 s`, `47 h 58 min`. */
 export function span(seconds) {
   const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return [`${Math.floor(whole / 60)} min`, whole % 60 ? `${whole % 60} s` : ""].join(" ").trim();
+  const rest = whole % 60 || whole < 60 ? t("span.seconds", { seconds: whole % 60 }) : "";
+  if (whole < 60) return rest;
   const minutes = Math.floor(whole / 60);
-  return [`${Math.floor(minutes / 60)} h`, minutes % 60 ? `${minutes % 60} min` : ""].join(" ").trim();
+  const named = minutes % 60 ? t("span.minutes", { minutes: minutes % 60 }) : "";
+  if (minutes < 60) return `${named} ${rest}`.trim();
+  return `${t("span.hours", { hours: Math.floor(minutes / 60) })} ${named}`.trim();
 }
 
 /** As `span`, without seconds from a minute on: for what lies far ahead. */
-export const roughly = (seconds) => (seconds < 60 ? "less than a minute" : span(Math.floor(seconds / 60) * 60));
+export const roughly = (seconds) => (seconds < 60 ? t("span.brief") : span(Math.floor(seconds / 60) * 60));
 
 /** `today 14:02`, `yesterday 14:02`, `22 November 14:02`, in the zone of whoever looks. */
 export function when(iso, now, zone = undefined) {
   const date = new Date(iso);
   const day = (moment) => moment.toLocaleDateString("en-CA", { timeZone: zone });
   const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone });
-  if (day(date) === day(now)) return `today ${time}`;
-  if (day(date) === day(new Date(now - DAY * 1000))) return `yesterday ${time}`;
-  return `${dayOf(iso, now, zone)} ${time}`;
+  if (day(date) === day(now)) return t("when.today", { time });
+  if (day(date) === day(new Date(now - DAY * 1000))) return t("when.yesterday", { time });
+  return t("when.day", { day: dayOf(iso, now, zone), time });
 }
 
 /** `22 November`, with the year where it is another one. */
@@ -56,9 +59,9 @@ export function dayOf(iso, now, zone = undefined) {
 }
 
 export function place(position) {
-  if (position === 1) return "next";
-  if (!position) return "waiting";
-  return ORDINALS[position] ? `${ORDINALS[position]} in the queue` : `number ${position} in the queue`;
+  if (!position) return t("queue.waiting");
+  const early = [t("queue.next"), t("queue.second"), t("queue.third"), t("queue.fourth"), t("queue.fifth")];
+  return early[position - 1] ?? t("queue.place", { place: position });
 }
 
 export const isOpen = (state) => state === "queued" || state === "running";
@@ -68,7 +71,7 @@ export const isReadable = (job) => Object.values(job.files).some(Boolean);
 
 export function readable(expiresAt, now) {
   const left = (new Date(expiresAt) - now) / 1000;
-  return left > 0 ? `readable for ${roughly(left)}` : "no longer readable";
+  return left > 0 ? t("readable.for", { span: roughly(left) }) : t("readable.over");
 }
 
 /** How much of its life of 72 hours a batch has behind it, from 0 to 1. */
@@ -87,20 +90,21 @@ export function note(job, expiresAt, now) {
     case "queued":
       return place(job.position);
     case "running": {
-      if (job.canceling) return "stopping";
-      if (!job.progress.done) return "starting";
-      const done = `${Math.floor(share(job) * 100)} %`;
-      return job.ends_at ? `${done} · ${span(Math.max(1, (job.ends_at - now) / 1000))} left` : done;
+      if (job.canceling) return t("note.stopping");
+      if (!job.progress.done) return t("note.starting");
+      const percent = Math.floor(share(job) * 100);
+      if (!job.ends_at) return t("note.share", { percent });
+      return t("note.left", { percent, span: span(Math.max(1, (job.ends_at - now) / 1000)) });
     }
     case "succeeded": {
       const took = (new Date(job.finished_at) - new Date(job.started_at)) / 1000;
-      const left = isReadable(job) ? readable(expiresAt, now) : "deleted";
-      return `done in ${span(Math.max(1, took))} · ${left}`;
+      const left = isReadable(job) ? readable(expiresAt, now) : t("note.deleted");
+      return t("note.done", { span: span(Math.max(1, took)), left });
     }
     case "failed":
       return `${job.error.message} ${job.error.hint}`.trim();
     default:
-      return "canceled";
+      return t("note.canceled");
   }
 }
 
@@ -109,25 +113,25 @@ export function outcome(batch) {
   const count = (...states) => batch.jobs.filter((job) => states.includes(job.state)).length;
   const all = batch.jobs.length;
   const open = count("queued", "running");
-  if (open === all) return count("running") ? "running" : "waiting";
-  if (open) return `${count("succeeded")} of ${all} done`;
-  if (count("succeeded") === all) return "done";
-  return ["succeeded", "failed", "canceled"]
+  if (open === all) return count("running") ? t("outcome.running") : t("outcome.waiting");
+  if (open) return t("outcome.part", { done: count("succeeded"), all });
+  const said = { succeeded: t("outcome.succeeded"), failed: t("outcome.failed"), canceled: t("outcome.canceled") };
+  return Object.keys(said)
     .filter((state) => count(state))
-    .map((state) => `${count(state) === all ? "" : count(state) + " "}${state === "succeeded" ? "done" : state}`)
+    .map((state) => (count(state) === all ? said[state] : t("outcome.count", { count: count(state), what: said[state] })))
     .join(", ");
 }
 
 /** `4×`, `3840 px wide`: what was asked for. */
 export function goal(options) {
-  if (options.long_side) return `${options.long_side} px long side`;
-  if (options.width && options.height) return `within ${size(options.width, options.height)}`;
-  if (options.width) return `${options.width} px wide`;
-  if (options.height) return `${options.height} px high`;
-  return `${options.scale}×`;
+  if (options.long_side) return t("goal.long_side", { pixels: options.long_side });
+  if (options.width && options.height) return t("goal.within", { size: size(options.width, options.height) });
+  if (options.width) return t("goal.width", { pixels: options.width });
+  if (options.height) return t("goal.height", { pixels: options.height });
+  return t("goal.scale", { scale: options.scale });
 }
 
-export const FORMATS = { png: "PNG", jpg: "JPEG", webp: "WebP" };
+export const FORMATS = { png: t("format.png"), jpg: t("format.jpg"), webp: t("format.webp") };
 
 /** What a file is by its first bytes, whatever it is called; null for anything else. */
 export function kindOf(bytes) {
@@ -141,31 +145,29 @@ export function kindOf(bytes) {
 /** Why the server would refuse this picture, in one sentence; null when it would not.
  * `facts`: `{kind, bytes, width, height}`, sizes null while they are not known. */
 export function refusal(facts, order, limits) {
-  if (!facts.kind) return "This is not a PNG, JPEG or WebP picture.";
+  if (!facts.kind) return t("refusal.kind");
   if (facts.bytes > limits.bytes) {
     const most = Number((limits.bytes / 1e6).toFixed(1));
-    return `${(facts.bytes / 1e6).toFixed(1)} MB; ${most} MB is the most that is accepted here.`;
+    return t("refusal.bytes", { weight: (facts.bytes / 1e6).toFixed(1), most });
   }
-  if (facts.broken) return "This picture cannot be read; the file may be damaged.";
+  if (facts.broken) return t("refusal.broken");
   if (!facts.width) return null;
   const pixels = facts.width * facts.height;
   if (pixels > limits.input_pixels) {
-    return `${megapixels(pixels)} megapixels; ${megapixels(limits.input_pixels)} is the most that is accepted here.`;
+    return t("refusal.input", { megapixels: megapixels(pixels), most: megapixels(limits.input_pixels) });
   }
   const { width, height } = enlarged(facts, order.scale);
   if (width * height > limits.output_pixels) {
-    return (
-      `The result would be ${size(width, height)}, ${megapixels(width * height)} megapixels; ` +
-      `${megapixels(limits.output_pixels)} is the most that is made here. Choose a smaller scale.`
-    );
+    return t("refusal.output", {
+      size: size(width, height),
+      megapixels: megapixels(width * height),
+      most: megapixels(limits.output_pixels),
+    });
   }
   const kind = order.format === "same" ? facts.kind : order.format;
   const longest = limits.longest_side[kind];
   if (longest && Math.max(width, height) > longest) {
-    return (
-      `The result would be ${size(width, height)}; ${FORMATS[kind]} ends at ${longest} a side. ` +
-      "Choose PNG or a smaller scale."
-    );
+    return t("refusal.side", { size: size(width, height), format: FORMATS[kind], most: longest });
   }
   return null;
 }

@@ -15,7 +15,7 @@ from app.settings import Settings
 from db import errors as store_errors
 from inference import errors as engine_errors
 from pages import errors as page_errors
-from pages import texts
+from pages import prose
 from tasks import errors as task_errors
 from tests.pages.conftest import api
 from tests.pages.server import Serving
@@ -28,8 +28,8 @@ DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "api.md"
 
 def filled_in(settings: Settings) -> str:
     """The page's source with the service's own address and numbers, before it becomes HTML."""
-    values = texts.values(settings)
-    return re.sub(r"\{\{ (\w+) \}\}", lambda slot: str(values[slot[1]]), texts.source("api"))
+    values = prose.values(settings)
+    return re.sub(r"\{\{ (\w+) \}\}", lambda slot: str(values[slot[1]]), prose.source("api"))
 
 
 def renew() -> None:
@@ -119,7 +119,7 @@ def test_the_document_is_the_page_of_a_service_with_default_settings() -> None:
 
 
 def test_every_code_on_the_page_exists() -> None:
-    table = texts.source("api").partition("## Errors")[2]
+    table = prose.source("api").partition("## Errors")[2]
     named = set(re.findall(r"`([A-Z_]+)`", table))
     kinds = (
         kind

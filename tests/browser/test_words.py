@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
+from pages import texts
 from tests.browser.serving import STATIC
 
 Say = Any
@@ -22,7 +23,14 @@ NOW = "2026-11-23T14:00:00.000Z"
 @pytest.fixture
 def say(page: Page) -> Say:
     """`say("span", 91)` calls a function of words.js."""
-    page.route("**/words.js", lambda route: route.fulfill(path=STATIC / "words.js"))
+    modules = {name: (STATIC / name).read_text(encoding="utf-8") for name in ("words.js", "say.js")}
+    modules["texts.js"] = texts.module()
+
+    def serve(route: Route) -> None:
+        body = modules[route.request.url.rpartition("/")[2]]
+        route.fulfill(body=body, content_type="text/javascript")
+
+    page.route("**/*.js", serve)
     page.route("**/empty", lambda route: route.fulfill(body="", content_type="text/html"))
     page.goto("http://127.0.0.1/empty")
 

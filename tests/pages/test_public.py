@@ -12,7 +12,7 @@ from app.settings import Provider, Settings
 from db import hours, retention
 from db.proof import Figures
 from db.work import Cause
-from pages import cookies, proof, texts
+from pages import cookies, proof, prose
 from pages.public import Site, problem_page
 from tests.pages.documents import Document
 
@@ -221,7 +221,7 @@ def test_days_in_the_text_are_those_of_the_code(
 
 
 def test_other_numbers_are_those_of_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "MINIMUM_AGE", 77)
+    monkeypatch.setattr(prose, "MINIMUM_AGE", 77)
     monkeypatch.setattr("tasks.retention.LOGS_KEPT", timedelta(days=78))
     site = Site(
         Settings(
@@ -242,7 +242,7 @@ def test_other_numbers_are_those_of_the_code(monkeypatch: pytest.MonkeyPatch) ->
 def test_no_number_of_the_policy_stands_in_its_source() -> None:
     """But for the numbers of sections, and the date."""
     for name in ("privacy", "cookies", "terms"):
-        source = re.sub(r"^#+ [\d.]+ ", "", texts.source(name), flags=re.MULTILINE)
+        source = re.sub(r"^#+ [\d.]+ ", "", prose.source(name), flags=re.MULTILINE)
         assert re.findall(r"\d+", source.replace("March 17, 2026", "")) == []
 
 
@@ -255,8 +255,8 @@ def test_the_policys_version_follows_its_text_and_not_its_operator(
     assert Site(Settings(operator_name="Somebody else")).policy_version == version
     monkeypatch.setattr(hours, "KEPT", timedelta(hours=1))
     assert Site(Settings()).policy_version == version
-    changed = texts.source("privacy").replace("privacy matters", "privacy does not matter")
-    monkeypatch.setattr(texts, "source", lambda name: changed)
+    changed = prose.source("privacy").replace("privacy matters", "privacy does not matter")
+    monkeypatch.setattr(prose, "source", lambda name: changed)
     assert Site(Settings()).policy_version != version
 
 

@@ -83,9 +83,10 @@ class Gathering:
         self._changed = threading.Condition()
         self._waiting: list[_Place] = []
         """Oldest first, and the first is next."""
-        self._is_taken = False
+        self._holder: _Place | None = None
+        """Whose turn it is now."""
         self._group: list[_Call] = []
-        """The windows that are run now. The first one's caller does it."""
+        """The windows that are run now; the first is the holder's, who runs them all."""
 
     def run(
         self,
@@ -122,13 +123,11 @@ class Gathering:
         with self._queued(place):
             while not self._has_turn(place):
                 check()
-            try:
-                yield
-            finally:
-                self._end_turn()
+            yield
 
     @contextmanager
     def _queued(self, place: _Place) -> Iterator[None]:
+        """Whatever ends the block, the place and the turn are given up."""
         with self._changed:
             self._waiting.append(place)
         try:
@@ -140,12 +139,14 @@ class Gathering:
                 if place in self._waiting:
                     self._waiting.remove(place)
                     self._changed.notify_all()
+                if self._holder is place:
+                    self._end_turn()
 
     def _has_turn(self, place: _Place) -> bool:
         """Wait a little. If true, the device is the caller's until `_end_turn`."""
 
         def is_next() -> bool:
-            return not self._is_taken and bool(self._waiting) and self._waiting[0] is place
+            return self._holder is None and bool(self._waiting) and self._waiting[0] is place
 
         def is_done() -> bool:
             return isinstance(place, _Call) and place.result is not None
@@ -159,7 +160,7 @@ class Gathering:
                 other for other in self._waiting if other is not place and other not in group
             ]
             self._group = group
-            self._is_taken = True
+            self._holder = place
             return True
 
     def _end_turn(self) -> None:
@@ -168,7 +169,7 @@ class Gathering:
                 call.alone = True
             self._waiting[:0] = [c for c in self._group if c.result is None and not c.left]
             self._group = []
-            self._is_taken = False
+            self._holder = None
             self._changed.notify_all()
 
     def _alike(self, call: _Call) -> list[_Call]:
@@ -184,13 +185,11 @@ class Gathering:
         return alike[: max(1, min(most, fitting // (height * width)))]
 
     def _lead(self, call: _Call, on_work: OnWork | None) -> None:
-        try:
-            if len(self._group) == 1:
-                call.result = call.network(call.window, on_work)
-            else:
-                self._run_together(self._group, on_work)
-        finally:
-            self._end_turn()
+        if len(self._group) == 1:
+            call.result = call.network(call.window, on_work)
+        else:
+            self._run_together(self._group, on_work)
+        self._end_turn()
 
     def _run_together(self, group: list[_Call], on_work: OnWork | None) -> None:
         """Give every call its result, or none of them; raise only what the leader's own callback

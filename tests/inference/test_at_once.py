@@ -49,7 +49,7 @@ def in_threads(works: Sequence[Callable[[], object]]) -> list[Future[object]]:
         futures = [pool.submit(work) for work in works]
         for future in futures:
             future.exception(PATIENCE)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     return futures
 
 
@@ -225,11 +225,6 @@ def test_a_picture_for_which_others_leave_no_memory_waits_for_them(
     def second() -> object:
         return upscaled(engine, source, model="net", output_format="jpg")
 
-    really = memory.available
-
-    def available(device: torch.device) -> int:
-        return 1000 if looks and not first_may_end.is_set() else really(device)
-
     class Watched(engine_module.Company):
         def has_thinned(self, check: Callable[[], None]) -> bool:
             looks.append("waits")
@@ -244,7 +239,6 @@ def test_a_picture_for_which_others_leave_no_memory_waits_for_them(
             raise FormatCannotHold("Others have it all.", "")
         checks(output_format, *more)
 
-    monkeypatch.setattr(memory, "available", available)
     monkeypatch.setattr(engine_module.encoders, "check_memory", check_memory)
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(first)

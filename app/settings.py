@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     device: str = "auto"
     """What the worker runs networks on: `auto`, `cpu`, `cuda`, `cuda:1`, …"""
 
+    pictures_at_once: int | None = Field(default=None, gt=0, le=16)
+    """Pictures that a worker has in hand at the same time. Not set: 8 on CUDA, 1 elsewhere."""
+
     warm_models_megabytes: float = Field(default=1024, gt=0)
     """Weights that a worker keeps loaded."""
 

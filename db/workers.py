@@ -1,6 +1,8 @@
-"""Workers: which processes do the work, and when each was last seen.
+"""Workers: who does the work, and when each was last seen.
 
-A worker's row says nothing about its jobs: who has which is in the leases of the jobs.
+A worker does one job at a time; a process that does several beside each other is as many workers,
+so that who waits can reckon with all of them. A worker's row says nothing about its jobs: who has
+which is in the leases of the jobs.
 """
 
 from datetime import timedelta

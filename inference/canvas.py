@@ -3,7 +3,6 @@
 Knows a network and pixels; nothing of files and formats.
 """
 
-import gc
 import math
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,10 +11,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from inference import memory
 from inference.errors import InvalidWeights, OutOfMemory
 from inference.geometry import Region, Size
 from inference.halo import Cutting
-from inference.memory import is_out_of_memory
 from inference.meter import OnWork
 from inference.network import NonFiniteResult
 from inference.samples import Pixels
@@ -87,7 +86,7 @@ class Canvas:
                 self._fall_back()
                 continue
             except Exception as error:
-                if not is_out_of_memory(error):
+                if not memory.is_out_of_memory(error):
                     raise
                 exhausted = True
             if exhausted:
@@ -135,9 +134,7 @@ class Canvas:
         self._on_pixels(done + share * area, total)
 
     def _cut_smaller(self) -> None:
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        memory.let_go()
         self.restarts += 1
         whole = max(self._size)
         current = whole if self.tile is None else min(self.tile, whole)

@@ -14,10 +14,14 @@ import torch
 
 from inference import colour, encoders, image_io, memory, precision, provenance
 from inference.canvas import SMALLEST_TILE, Canvas
+from inference.company import Company
 from inference.delivery import Delivery
-from inference.errors import OutOfMemory
+from inference.errors import FormatCannotHold, OutOfMemory
+from inference.gathering import CALLERS, InTurn
+from inference.geometry import Size
+from inference.image_io import Picture
 from inference.network import Network
-from inference.options import Bits, Options
+from inference.options import Bits, Format, Options
 from inference.pyramid import Previews, PyramidWriter
 from inference.report import Report, versions
 from inference.resample import Resampler
@@ -30,9 +34,12 @@ from inference.streams import Sink
 
 
 class Engine:
-    """Upscales pictures one at a time, and keeps the networks it used loaded.
+    """Upscales pictures, and keeps the networks it used loaded.
 
-    Not thread-safe: one engine per thread.
+    Pictures may be upscaled at the same time, in threads of the caller's. Each has its own
+    callbacks, called in its own thread, and its own failure. Networks take turns on the device, and
+    on a GPU small windows of one size go through together. One engine per process: two would take
+    each other's memory, and change torch's arithmetic under each other.
     """
 
     def __init__(
@@ -54,10 +61,16 @@ class Engine:
         self._max_output_pixels = max_output_pixels
         self._memory_budget = memory_budget
         self._shelf = Shelf(models, device, warm_bytes)
+        self._company = Company()
 
     @property
     def device(self) -> torch.device:
         return self._shelf.device
+
+    @property
+    def at_once(self) -> int:
+        """Pictures at the same time that keep the device busy. More gain nothing."""
+        return CALLERS.get(self.device.type, 1)
 
     @property
     def loaded(self) -> tuple[str, ...]:
@@ -88,8 +101,18 @@ class Engine:
 
         Raises the types of `inference.errors`, and `OSError` of the streams.
         """
-        options = options or Options()
-        run = Run(on_progress, should_stop)
+        with self._company.entered():
+            run = Run(on_progress, should_stop)
+            return self._upscale(source, sink, options or Options(), run, previews)
+
+    def _upscale(
+        self,
+        source: BinaryIO,
+        sink: Sink,
+        options: Options,
+        run: Run,
+        previews: Previews | None,
+    ) -> Report:
         peak = memory.PeakMemory(self.device)
         with run.timed("decode"):
             picture = image_io.read(source, self._max_input_pixels, options.metadata)
@@ -104,14 +127,7 @@ class Engine:
         scaling = plan_scaling(picture.size, network.scale, options)
         image_io.check_result_pixels(scaling.output, self._max_output_pixels)
         encoders.check(output_format, scaling.output, picture.has_alpha)
-        encoders.check_memory(
-            output_format,
-            scaling.output,
-            picture.channels,
-            picture.metadata,
-            options,
-            self._budget(options) or memory.available(torch.device("cpu")),
-        )
+        self._check_memory(output_format, scaling.output, picture, options, run)
 
         with run.timed("decode"):
             # What has 16 bits keeps them to the end, so that it is rounded once.
@@ -179,12 +195,17 @@ class Engine:
         self, network: Network, pixels: Pixels, options: Options, run: Run, scaling: Scaling
     ) -> Iterator[Pixels]:
         """One pass over a whole picture."""
+        budget = self._budget(options)
+
+        def in_turn(network: Network) -> InTurn:
+            return InTurn(self._shelf.gathering, network, run.check, budget)
+
         canvas = Canvas(
-            network,
+            in_turn(network),
             pixels,
-            options.tile or self._tile(network, pixels, self._budget(options)),
+            options.tile or self._tile(network, pixels, budget, run),
             run.begin_pass(scaling),
-            lambda: self._shelf.network(options.model, "fp32", options.denoise)[0],
+            lambda: in_turn(self._shelf.network(options.model, "fp32", options.denoise)[0]),
         )
         rows = canvas.rows()
         while True:
@@ -198,14 +219,43 @@ class Engine:
     def _budget(self, options: Options) -> int | None:
         return options.memory_budget or self._memory_budget
 
-    def _tile(self, network: Network, pixels: Pixels, budget: int | None) -> int | None:
+    def _check_memory(
+        self, output_format: Format, size: Size, picture: Picture, options: Options, run: Run
+    ) -> None:
+        """Raise `FormatCannotHold` when encoding could take more memory than there is, not only
+        more than pictures at the same time leave."""
+        budget = self._budget(options)
+        while True:
+            try:
+                encoders.check_memory(
+                    output_format,
+                    size,
+                    picture.channels,
+                    picture.metadata,
+                    options,
+                    budget or memory.available(torch.device("cpu")),
+                )
+            except FormatCannotHold:
+                if budget or not self._company.has_thinned(run.check):
+                    raise
+            else:
+                return
+
+    def _tile(self, network: Network, pixels: Pixels, budget: int | None, run: Run) -> int | None:
         """The largest core whose window fits the memory, `None` when the whole picture does."""
-        bytes_free = budget or memory.available(self.device) // 2
-        fitting = network.pixels_within(bytes_free)
+
+        def fits_within() -> int:
+            return network.pixels_within(budget or memory.available(self.device) // 2)
+
         size = pixels.shape[0] * pixels.shape[1]
+        if size <= min(fits_within(), network.largest_window):
+            return None
+        with self._shelf.gathering.alone(run.check):
+            # Again, when nobody else's numbers are on the device.
+            fitting = fits_within()
+            how = network.cutting
         if size <= min(fitting, network.largest_window):
             return None
-        how = network.cutting
         if how.whole and size > fitting:
             raise OutOfMemory(
                 f"{network.architecture} works on whole pictures only, and this one would take "

@@ -1,5 +1,6 @@
 """How much memory there is, and how much was used. Knows the operating system, no networks."""
 
+import gc
 import os
 import resource
 import sys
@@ -129,6 +130,13 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     self._live[storage._cdata] = _weakly(storage), storage.nbytes()
         self.peak = max(self.peak, sum(size for _, size in self._live.values()))
         return result
+
+
+def let_go() -> None:
+    """Have what nobody refers to any more given back, after memory ran out."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -41,7 +41,8 @@ class Report:
     for, `preview`. Finished rows are resized and encoded while the network goes on with the next,
     so the phases may add up to more than `total`."""
     peak_memory: int
-    """Bytes: the process's resident peak on a CPU, the allocator's peak on a GPU."""
+    """Bytes: the process's resident peak on a CPU, the allocator's peak on a GPU. Pictures that
+    were made at the same time are in it, from when the last of them was begun."""
     versions: dict[str, str]
     """Of the libraries that decide a pixel's value."""
     kernels: str = "plain"

@@ -3,6 +3,7 @@
 Knows which weights run where and in which arithmetic; nothing of pictures.
 """
 
+import threading
 from collections import OrderedDict
 from dataclasses import replace
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ import torch
 
 from inference import catalog, precision, selftest
 from inference.errors import InvalidOptions, InvalidWeights
+from inference.gathering import Gathering
 from inference.installed import InstalledModel, ModelFolder
 from inference.loader import load
 from inference.network import Network
@@ -30,22 +32,26 @@ class WeightStore(Protocol):
 
 
 class Shelf:
-    """Loads networks when they are asked for, and lets go of the least recently used."""
+    """Loads networks when they are asked for, and lets go of the least recently used.
+
+    Safe to share between threads. Who asks while a network is being loaded waits for it; one that
+    is let go while somebody uses it stays theirs.
+    """
 
     def __init__(self, models: WeightStore, device: str, warm_bytes: int) -> None:
         """As for `Engine`. Raises `InvalidOptions` for a device that is not there."""
         self.device = _device(device)
+        self.gathering = Gathering(self.device)
+        """The turns on the device: whoever runs a network of this shelf has one."""
         self._models = models
         self._verdicts = Verdicts(models.path if isinstance(models, ModelFolder) else None)
         self._warm_bytes = warm_bytes
         self._warm: OrderedDict[tuple[str, str, float | None], tuple[Network, InstalledModel]] = (
             OrderedDict()
         )
-
-    @property
-    def names(self) -> tuple[str, ...]:
+        self._lock = threading.Lock()
+        self.names: tuple[str, ...] = ()
         """Names of the models that can start at once."""
-        return tuple({name for name, _, _ in self._warm})
 
     def network(
         self, name: str, wanted: Precision, denoise: float | None = None
@@ -57,6 +63,12 @@ class Shelf:
         checksum is that of the mixed weights. Raises what the store and `load` raise, and
         `InvalidOptions` for a precision that the network does not support.
         """
+        with self._lock:
+            return self._network(name, wanted, denoise)
+
+    def _network(
+        self, name: str, wanted: Precision, denoise: float | None
+    ) -> tuple[Network, InstalledModel]:
         key = (name, wanted, denoise)
         if key not in self._warm:
             weights = self._models.load(name)
@@ -68,11 +80,13 @@ class Shelf:
                 dtypes = precision.dtypes(wanted, self.device, descriptor)
                 return selftest.choose(descriptor, self.device, dtypes, sha256, self._verdicts)
 
-            network = load(weights.state_dict, self.device, way_of)
+            with self.gathering.alone():  # it is tried out with small pictures
+                network = load(weights.state_dict, self.device, way_of)
             self._warm[key] = network, weights.info
         self._warm.move_to_end(key)
         while len(self._warm) > 1 and self._total() > self._warm_bytes:
             self._warm.popitem(last=False)
+        self.names = tuple({name for name, _, _ in self._warm})
         return self._warm[key]
 
     def _total(self) -> int:

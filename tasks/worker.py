@@ -1,7 +1,8 @@
 """The worker process: huey's consumer around the engine. The one place that wires the two.
 
-Asked to leave, it takes no further job, gives the current one some seconds to finish, then hands it
-back. Torch is imported here and nowhere else in the service.
+On a GPU several jobs are done beside each other, each in a thread of its own. Asked to leave, it
+takes no further job, gives the current ones some seconds to finish, then hands them back. Torch is
+imported here and nowhere else in the service.
 """
 
 import logging
@@ -9,13 +10,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from uuid import UUID
 
 from app.settings import Settings
 from db import waiting, workers
 from db.clock import Readers
 from db.errors import StoreError
 from db.store import Store
+from tasks.crew import Crew
 from tasks.service import Service
 
 FINISH_WITHIN = 10.0
@@ -40,9 +41,11 @@ class _Worker:
         self._settings = settings
         self._leaving = threading.Event()
         self._leave_at = float("inf")
+        self._crew: Crew | None = None
 
     def work_on(self, store: Store) -> Callable[[], None]:
-        """What a nudge sets off: everything that can be done, one job after the other."""
+        """What a nudge sets off: everything that can be done, one job after the other, or as many
+        beside each other as the device takes."""
         # Here, and not above: neither the web process nor the scheduler may import torch.
         from inference.allocator import keep_freed_memory
         from inference.engine import Engine
@@ -61,8 +64,16 @@ class _Worker:
             warm_bytes=round(self._settings.warm_models_megabytes * 1e6),
             memory_budget=None if megabytes is None else round(megabytes * 1e6),
         )
-        self._id: UUID = workers.register(store, str(engine.device))
-        upscaler = Upscaler(store, engine, self._id, lambda: time.monotonic() > self._leave_at)
+        at_once = self._settings.pictures_at_once or engine.at_once
+        self._ids = [workers.register(store, str(engine.device)) for _ in range(at_once)]
+        upscalers = [
+            Upscaler(store, engine, worker_id, lambda: time.monotonic() > self._leave_at)
+            for worker_id in self._ids
+        ]
+        if at_once > 1:
+            self._crew = Crew([upscaler.upscale_next for upscaler in upscalers])
+            return self._crew.call
+        (upscaler,) = upscalers
 
         def work() -> None:
             while not self._leaving.is_set() and upscaler.upscale_next():
@@ -76,7 +87,7 @@ class _Worker:
         # After `start`, which installs huey's: those would drop the running task.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._leave)
-        log.info("worker_ready", extra={"worker": str(self._id)})
+        log.info("worker_ready", extra={"worker": str(self._ids[0]), "at_once": len(self._ids)})
         # What waited while no worker was there: its nudges may be gone.
         service.queue.nudge(max(1, waiting.queued_jobs(service.store)))
         seen_at = time.monotonic()
@@ -91,9 +102,12 @@ class _Worker:
             if time.monotonic() - seen_at > _SEEN_EVERY:
                 seen_at = time.monotonic()
                 self._be_seen(service.store)
+        if self._crew:  # first, so that none of them takes a further job
+            self._crew.leave(self._leave_at + _STOP_WITHIN - FINISH_WITHIN - time.monotonic())
         consumer.stop(graceful=True)
-        workers.sign_off(service.store, self._id)
-        log.info("worker_left", extra={"worker": str(self._id)})
+        for worker_id in self._ids:
+            workers.sign_off(service.store, worker_id)
+        log.info("worker_left", extra={"worker": str(self._ids[0])})
         return 1 if deleted else 0
 
     def _leave(self, *_: object) -> None:
@@ -102,6 +116,7 @@ class _Worker:
 
     def _be_seen(self, store: Store) -> None:
         try:
-            workers.seen(store, self._id)
+            for worker_id in self._ids:
+                workers.seen(store, worker_id)
         except StoreError as error:
             log.warning("worker_not_recorded", extra={"code": error.code})

@@ -4,12 +4,15 @@ Runs on any torch device, so that its code can be tried where no GPU is; on a CP
 nothing. Timings end with a synchronisation of the device.
 """
 
+import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from inference.bench.fresh import in_fresh_process
 from inference.bench.memory import mirrored
@@ -18,7 +21,8 @@ from inference.bench.rates import matmul_tflops, seconds
 from inference.bench.setup import X4PLUS, Result, Setup
 from inference.bench.tables import markdown, number
 from inference.bench.ways import peak_memory, read
-from inference.network import Network
+from inference.options import Options
+from inference.pyramid import Previews
 
 Pixels = NDArray[np.uint8]
 
@@ -57,10 +61,12 @@ def on_device(
     count: int,
     matmul: int,
 ) -> Result:
-    """Rates from arrays to arrays, transfers included.
+    """Rates from arrays to arrays, transfers included, and from files to files.
 
-    Fields: `model`, `dtype`, `large` and `small` (sides in pixels), `count`; `megapixels` and
-    `megapixels_small`, input megapixels a second of one large picture and of `count` small ones;
+    Fields: `model`, `dtype`, `large` and `small` (sides in pixels), `count`, `callers`;
+    `megapixels` and `megapixels_small`, input megapixels a second of one large picture and of
+    `count` small ones, which as many `callers` hand in as a worker has threads; `megapixels_files`,
+    the same small ones through the whole engine, PNG to PNG with previews, all in memory;
     `flops_per_pixel`; `tflops` that the large picture reaches and `matmul_tflops` that a product of
     two square matrices reaches in the same dtype; `psnr` and `largest` against the whole picture
     in fp32; `peak_memory` in bytes, the allocator's on CUDA.
@@ -68,34 +74,49 @@ def on_device(
     import torch
 
     from inference.bench.work import flops_per_pixel
+    from inference.engine import Engine
     from inference.loader import describe
     from inference.precision import name_of
     from inference.shelf import Shelf
     from inference.weights import ModelStore
 
     store = ModelStore(Path(models))
+    engine = Engine(store, device)
     shelf = Shelf(store, device, 1 << 30)
     network, _ = shelf.network(model, "auto")
     target = shelf.device
     picture = mirrored(read(photo), large, large)
     many = [mirrored(np.roll(picture, 7 * i, axis=1), small, small) for i in range(count)]
     one = seconds(lambda: network(picture), target, runs)
-    together = max(1, large**2 // small**2)
-    all_small = seconds(lambda: _upscale_all(network, many, together), target, runs)
+    callers = engine.at_once
+
+    def in_turn(picture: Pixels) -> None:
+        shelf.gathering.run(network, picture)
+
+    all_small = seconds(lambda: _at_once(in_turn, many, callers), target, runs)
     peak = torch.cuda.max_memory_allocated(target) if target.type == "cuda" else peak_memory()
     descriptor = describe(store.load(model).state_dict)
     work = flops_per_pixel(descriptor)
     crop = picture[:_CROP, :_CROP]
     exact = _exact(descriptor, crop, target)
     result = network(crop)
+    files = [_png(picture) for picture in many]
+
+    def through_the_engine(file: bytes) -> None:
+        previews = Previews(io.BytesIO(), io.BytesIO())
+        engine.upscale(io.BytesIO(file), io.BytesIO(), Options(model=model), previews=previews)
+
+    all_files = seconds(lambda: _at_once(through_the_engine, files, callers), target, runs)
     return {
         "model": model,
         "dtype": name_of(network.dtype),
         "large": large,
         "small": small,
         "count": count,
+        "callers": callers,
         "megapixels": large**2 / one / 1e6,
         "megapixels_small": count * small**2 / all_small / 1e6,
+        "megapixels_files": count * small**2 / all_files / 1e6,
         "flops_per_pixel": work,
         "tflops": work * large**2 / one / 1e12,
         "matmul_tflops": matmul_tflops(target, network.dtype, matmul, 3 * runs),
@@ -110,7 +131,8 @@ def table(result: Result) -> str:
     small = f"{result['count']} × {result['small']}²"
     rows = [
         (f"one picture of {result['large']}²", number(result["megapixels"], 3)),
-        (f"{small} pixels", number(result["megapixels_small"], 3)),
+        (f"{small}, {result['callers']} at once", number(result["megapixels_small"], 3)),
+        ("the same, from file to file", number(result["megapixels_files"], 3)),
     ]
     return (
         f"## GPU: {result['model']} in {result['dtype']}\n\n"
@@ -123,10 +145,17 @@ def table(result: Result) -> str:
     )
 
 
-def _upscale_all(network: Network, pictures: list[Pixels], together: int) -> None:
-    """As many at once as have the pixels of the large picture."""
-    for first in range(0, len(pictures), together):
-        network.batch(pictures[first : first + together])
+def _at_once(work: Callable[[Any], None], things: list[Any], threads: int) -> None:
+    """Every thing in one of the threads, as a worker works on jobs."""
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(work, thing) for thing in things]:
+            done.result()
+
+
+def _png(pixels: Pixels) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def _exact(descriptor: Any, pixels: Pixels, device: Any) -> NDArray[np.float32]:

@@ -117,6 +117,9 @@ def test_every_other_part_measures_and_tells_something(
     assert on_gpu["flops_per_pixel"] == pytest.approx(1.238e6, rel=1e-3)
     assert on_gpu["tflops"] == pytest.approx(on_gpu["megapixels"] * 1.238e6 / 1e6, rel=1e-3)
     assert on_gpu["psnr"] > 45
+    assert on_gpu["callers"] == 1  # a CPU is no faster with several
+    assert on_gpu["megapixels_small"] > 0
+    assert on_gpu["megapixels_files"] > 0
     output = capsys.readouterr()
     assert "large: realesr-animevideov3, 60 × 40: about" in output.err
     assert f"## GPU: {COMPACT}" in output.out

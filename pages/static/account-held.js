@@ -43,7 +43,7 @@ export class Held {
   show({ held }, now) {
     this.list.replaceChildren(...rows(held, now).flatMap(([what, much, ...kept]) => [
       make("dt", {}, what),
-      make("dd", {}, make("div", {}, much), make("div.note", {}, kept.filter(Boolean).join(" "))),
+      make("dd", {}, make("div", {}, ...[much].flat()), make("div.note", {}, kept.filter(Boolean).join(" "))),
     ]));
   }
 }
@@ -51,14 +51,11 @@ export class Held {
 function* rows(held, now) {
   const { keeps, stored } = held;
   const kept = t("account.held.files.keep", { readable: keeps.readable_hours, gone: keeps.gone_hours });
-  const names = {
-    original: t("account.held.original"),
-    result: t("account.held.result"),
-    preview: t("account.held.preview"),
-  };
-  if (stored.export) names.export = t("account.held.export");
-  for (const [role, name] of Object.entries(names)) yield [name, amount(stored[role]), first(stored[role], now), kept];
-  if (held.waiting.files) yield [t("account.held.waiting"), amount(held.waiting), t("account.held.waiting.keep")];
+  const amounts = pictureLines(stored);
+  yield [t("account.held.files"), amounts.length ? amounts : t("account.held.none"), first(Object.values(stored), now), kept];
+  if (held.waiting.files) {
+    yield [t("account.held.waiting"), t("account.held.waiting.files", amount(held.waiting)), t("account.held.waiting.keep")];
+  }
   yield [
     t("account.held.history"),
     held.batches
@@ -89,13 +86,22 @@ function* rows(held, now) {
 
 const count = (number) => (number ? t("account.held.count", { count: number }) : t("account.held.none"));
 
-const amount = (stored) =>
-  stored?.files
-    ? t("account.held.files", { count: stored.files, weight: weight(stored.bytes) })
-    : t("account.held.none");
+const amount = ({ files, bytes }) => ({ count: files, weight: weight(bytes) });
+
+/** A line for each kind of file that there is. */
+function pictureLines({ original, result, preview, export: bundle }) {
+  const lines = [
+    original && t("account.held.originals", amount(original)),
+    result && t("account.held.results", amount(result)),
+    preview && t("account.held.previews", amount(preview)),
+    bundle && t("account.held.exports", amount(bundle)),
+  ];
+  return lines.filter(Boolean).map((line) => make("div", {}, line));
+}
 
 function first(stored, now) {
-  if (!stored) return null;
-  const left = (new Date(stored.first_expires_at) - now) / 1000;
+  if (!stored.length) return null;
+  const ends = Math.min(...stored.map((each) => new Date(each.first_expires_at)));
+  const left = (ends - now) / 1000;
   return left > 0 ? t("account.held.first", { span: roughly(left) }) : t("account.held.going");
 }

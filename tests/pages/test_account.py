@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest

@@ -22,6 +22,7 @@ from app.gate_rules import Access, Check, Look, Rule, methods_of, rule_for
 from app.identify import Identify
 from app.origins import OwnAddresses, check_same_origin
 from app.problems import Problem, answer, not_found, problem_of, sign_in_first
+from pages import permits
 from pages.tabs import tab_named
 from pages.visitor import KEY, Visitor
 
@@ -105,6 +106,8 @@ class Gate:
             return None, rule if rule.access is Access.PUBLIC else _to_sign_in(request)
         if not visitor.acknowledged and rule.access in (Access.VISITOR, Access.FRONT):
             return None, _to_welcome(request)
+        if not visitor.may_change:
+            _check_reading(request, rule)
         if rule.access is Access.FRONT:
             state[LOOK] = Look.GRADIO
         state[KEY] = visitor
@@ -154,6 +157,17 @@ class Gate:
             await send(message)
 
         return send_on
+
+
+def _check_reading(request: Request, rule: Rule) -> None:
+    """Raises `ReadOnlyToken` for what a token for reading may not ask for."""
+    if request.method in _SAFE:
+        return
+    if Check.CALL not in rule.check:
+        raise permits.read_only()
+    named = rule.pattern.match(get_route_path(request.scope))
+    assert named is not None
+    permits.check_reading(named.groupdict().get("name"))
 
 
 def _names(request: Request, rule: Rule, body: gate_bodies.Json, key: str) -> list[str]:

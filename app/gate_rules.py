@@ -51,6 +51,10 @@ class Check(Flag):
     """The event, in address or body, is one that this visitor has started."""
     STARTS = auto()
     """The answer names an event: it is this visitor's from then on."""
+    CALL = auto()
+    """It calls an endpoint. A token for reading may ask for it where the address names an endpoint
+    of `pages.permits.READING`, or none: then the endpoint itself is asked. Whatever else is neither
+    GET nor HEAD changes something, and is refused to such a token."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,7 @@ _OURS = (
 )
 
 _JSON = Check.BODY | Check.SESSION
+_CALL = _JSON | Check.CALL
 
 _GRADIO = (
     _gradio("GET", "/assets/{path:path}", Access.OPEN),
@@ -134,10 +139,10 @@ _GRADIO = (
     _gradio("GET", "/gradio_api/startup-events", Access.VISITOR),
     _gradio("GET", "/gradio_api/heartbeat/{session_hash}", Access.VISITOR, Check.SESSION),
     _gradio("GET", "/gradio_api/queue/data", Access.VISITOR, Check.SESSION),
-    _gradio("POST", "/gradio_api/queue/join", Access.VISITOR, _JSON | Check.STARTS),
-    _gradio("POST", "/gradio_api/call/{name}", Access.VISITOR, _JSON | Check.STARTS),
+    _gradio("POST", "/gradio_api/queue/join", Access.VISITOR, _CALL | Check.STARTS),
+    _gradio("POST", "/gradio_api/call/{name}", Access.VISITOR, _CALL | Check.STARTS),
     _gradio("GET", "/gradio_api/call/{name}/{event_id}", Access.VISITOR, Check.EVENT),
-    _gradio("POST", "/gradio_api/run/{name}", Access.VISITOR, _JSON),
+    _gradio("POST", "/gradio_api/run/{name}", Access.VISITOR, _CALL),
     _gradio("POST", "/gradio_api/cancel", Access.VISITOR, _JSON | Check.EVENT),
     _gradio("GET", "/gradio_api/upload_progress", Access.VISITOR, Check.UPLOAD),
     # Shut. Some would answer anybody, others would read or fetch what they are told to.

@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from app.cookies import Cookie
 from app.problems import Problem
 from db import sessions, tokens
+from db.people import Scope
 from db.store import Store
 from db.users import Person
 from pages.visitor import Visitor
@@ -51,18 +52,23 @@ class Identify:
             return self._visitor(signed_in.person, "cookie", signed_in.id_hash)
         if len(sent) > 1:
             raise _unauthorized("Two different tokens were sent.", "Send one.")
-        person = tokens.find(self.store, next(iter(sent)))
-        if person is None:
+        holder = tokens.find(self.store, next(iter(sent)))
+        if holder is None:
             raise _unauthorized(
                 "The token that was sent is not valid.",
                 "It may be mistyped, revoked or over. Tokens are made under Account.",
             )
-        if signed_in is not None and signed_in.person.id != person.id:
+        if signed_in is not None and signed_in.person.id != holder.person.id:
             raise _unauthorized("The token and the session belong to different people.", "")
-        return self._visitor(person, "token")
+        return self._visitor(holder.person, "token", may_change=holder.scope is Scope.WRITE)
 
     def _visitor(
-        self, person: Person, via: Literal["cookie", "token"], session: bytes | None = None
+        self,
+        person: Person,
+        via: Literal["cookie", "token"],
+        session: bytes | None = None,
+        *,
+        may_change: bool = True,
     ) -> Visitor:
         return Visitor(
             user_id=person.id,
@@ -71,6 +77,7 @@ class Identify:
             acknowledged=person.policy_version == self.policy_version,
             via=via,
             session=session,
+            may_change=may_change,
         )
 
     def _tokens(self, headers: Headers) -> set[str]:

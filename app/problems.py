@@ -62,6 +62,8 @@ _STATUS: dict[type[Exception], int] = {
     store_errors.TooManyOpenJobs: 429,
     task_errors.QueueTooLong: 503,
     task_errors.UploadsClosed: 503,
+    task_errors.ReadOnlyToken: 403,
+    task_errors.SessionNeeded: 403,
     store_errors.DatabaseBusy: 503,
     store_errors.StorageFull: 507,
     task_errors.Refused: 422,

@@ -11,9 +11,12 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, insert, select, update
 
+from db import counts
+from db.errors import NotFound
 from db.hashes import hash_of, new_secret
 from db.people import Session, User, UserState
 from db.store import Store
+from db.upkeep import Metric
 from db.users import Person, check_active, note_day, person_columns, person_of
 
 IDLE = timedelta(hours=12)
@@ -24,6 +27,9 @@ LONGEST = timedelta(days=14)
 
 NOTED_EVERY = timedelta(minutes=5)
 """Its use is written down this often at most; so it may be over this much before `IDLE`."""
+
+_HANDLE = 8  # bytes
+_HASH = 32
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,12 @@ class SessionView:
     browser: str
     system: str
     ip_trunc: str | None
+
+    @property
+    def handle(self) -> str:
+        """Names the session to its owner. Only the beginning of the hash of its secret: opens
+        nothing, and does not name it to anybody else."""
+        return self.id_hash[:_HANDLE].hex()
 
 
 # Built once, because it is asked with every request of every page.
@@ -94,6 +106,7 @@ def begin(store: Store, user_id: UUID, device: Device) -> str:
             )
         )
         note_day(rows, user_id, now.date())
+        counts.add(rows, now, Metric.SIGNED_IN)
     return secret
 
 
@@ -114,6 +127,26 @@ def end(store: Store, secret: str) -> None:
     now = store.clock.now()
     with store.writing() as rows:
         rows.execute(_ended(now, Session.id_hash == hash_of(secret)))
+
+
+def end_one(store: Store, handle: str, user_id: UUID) -> None:
+    """Signs the user out in the browser whose session has this handle. Raises `NotFound` when
+    they have no such session, or no longer."""
+    try:
+        first = bytes.fromhex(handle)
+    except ValueError:
+        raise NotFound from None
+    if len(first) != _HANDLE:
+        raise NotFound
+    rest = _HASH - _HANDLE
+    condition = and_(
+        Session.user_id == user_id,
+        # Not its first bytes cut off and compared: the two databases call that by other names.
+        Session.id_hash.between(first + bytes(rest), first + b"\xff" * rest),
+    )
+    with store.writing() as rows:
+        if not rows.execute(_ended(store.clock.now(), condition)).rowcount:
+            raise NotFound
 
 
 def end_all(store: Store, user_id: UUID, *, but: bytes | None = None) -> int:

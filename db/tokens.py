@@ -7,7 +7,7 @@ from a token without asking anybody. Knows nothing of how a token is sent.
 import re
 import string
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from secrets import choice
 from uuid import UUID, uuid4
 from zlib import crc32
@@ -16,11 +16,15 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, insert, or_, 
 
 from db.errors import NotFound
 from db.hashes import hash_of
-from db.people import Token, User, UserState
+from db.people import Scope, Token, User, UserState
 from db.store import Store
 from db.users import Person, check_active, note_day, person_columns, person_of
 
 PREFIX = "iu_"
+
+LISTED = timedelta(days=30)
+"""A token whose time is over is shown as such for this long: a program that stopped has a reason
+that can be found."""
 
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _FORM = re.compile(rf"{PREFIX}([0-9A-Za-z]{{30}})([0-9A-Za-z]{{6}})")
@@ -36,6 +40,15 @@ class TokenView:
     created_at: datetime
     last_used_day: date | None
     expires_at: datetime | None
+    scope: Scope
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whose a token is, and what it may do."""
+
+    person: Person
+    scope: Scope
 
 
 def _open(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
@@ -45,7 +58,7 @@ def _open(now: datetime | ColumnElement[datetime]) -> ColumnElement[bool]:
 
 # Built once, because it is asked with every request of every program.
 _FIND = (
-    select(Token.id.label("token_id"), Token.last_used_day, *person_columns())
+    select(Token.id.label("token_id"), Token.last_used_day, Token.scope, *person_columns())
     .join(User, User.id == Token.user_id)
     .where(
         Token.secret_hash == bindparam("secret_hash"),
@@ -56,30 +69,39 @@ _FIND = (
 
 
 def create(
-    store: Store, user_id: UUID, name: str, expires_at: datetime | None = None
+    store: Store,
+    user_id: UUID,
+    name: str,
+    *,
+    scope: Scope = Scope.WRITE,
+    lasts: timedelta | None = None,
 ) -> tuple[TokenView, str]:
-    """A new token and its secret, which is not kept. Of `name`, 80 characters are.
+    """A new token and its secret, which is not kept. Of `name`, 80 characters are. It `lasts` from
+    now on; without that, until it is revoked.
 
     Raises `NotFound`, or `Suspended` for who may have none.
     """
     secret = _new_secret()
     with store.writing() as rows:
         check_active(rows, user_id)
-        view = TokenView(uuid4(), name[:_NAME_LENGTH], store.clock.now(), None, expires_at)
+        now = store.clock.now()
+        expires_at = None if lasts is None else now + lasts
+        view = TokenView(uuid4(), name[:_NAME_LENGTH], now, None, expires_at, scope)
         rows.execute(
             insert(Token).values(
                 id=view.id,
                 user_id=user_id,
                 name=view.name,
+                scope=view.scope,
                 secret_hash=hash_of(secret),
                 created_at=view.created_at,
-                expires_at=expires_at,
+                expires_at=view.expires_at,
             )
         )
     return view, secret
 
 
-def find(store: Store, secret: str) -> Person | None:
+def find(store: Store, secret: str) -> Holder | None:
     """Whose token this is; None when it is none, revoked, over, or its user is suspended.
 
     What does not have the form of a token costs no query.
@@ -93,7 +115,7 @@ def find(store: Store, secret: str) -> Person | None:
         return None
     if row.last_used_day != now.date():
         store.note(lambda rows: _note_use(rows, row.token_id, row.id, now.date()))
-    return person_of(row)
+    return Holder(person_of(row), Scope(row.scope))
 
 
 def is_token(text: str) -> bool:
@@ -114,15 +136,23 @@ def revoke(store: Store, token_id: UUID, user_id: UUID) -> None:
         raise NotFound
 
 
-def current(store: Store, user_id: UUID) -> tuple[TokenView, ...]:
-    """The user's tokens that open something, the newest first."""
+def listed(store: Store, user_id: UUID) -> tuple[TokenView, ...]:
+    """The user's tokens that open something, and those that were over in the last `LISTED`, the
+    newest first. A token that was revoked is in no list."""
     with store.reading() as rows:
         found = rows.execute(
-            select(Token.id, Token.name, Token.created_at, Token.last_used_day, Token.expires_at)
-            .where(Token.user_id == user_id, _open(store.clock.now()))
+            select(
+                Token.id,
+                Token.name,
+                Token.created_at,
+                Token.last_used_day,
+                Token.expires_at,
+                Token.scope,
+            )
+            .where(Token.user_id == user_id, _open(store.clock.now() - LISTED))
             .order_by(Token.created_at.desc(), Token.id)
         )
-        return tuple(TokenView(*row) for row in found)
+        return tuple(TokenView(*row[:-1], Scope(row.scope)) for row in found)
 
 
 def _new_secret() -> str:

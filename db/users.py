@@ -5,7 +5,7 @@ takes an e-mail address for a person.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,6 +17,9 @@ from db.store import Store
 
 LOCAL = "local"
 """The issuer of identities that no provider vouches for."""
+
+NAME_LENGTH = 80
+"""Characters of a user's name."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,28 @@ class Person:
     """The policy that they agreed to last, saying that they are old enough."""
 
 
+@dataclass(frozen=True)
+class Vouched:
+    """One way in which a user is recognised."""
+
+    issuer: str
+    """`LOCAL`, or the address of a provider."""
+    linked_at: datetime
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is known of a user, as they see it themselves."""
+
+    display_name: str | None
+    email: str | None
+    email_verified: bool
+    """Whether the issuer that said the address has verified it."""
+    created_at: datetime
+    identities: tuple[Vouched, ...]
+    """The oldest first."""
+
+
 def person(store: Store, user_id: UUID) -> Person:
     """Raises `NotFound`."""
     with store.reading() as rows:
@@ -38,6 +63,38 @@ def person(store: Store, user_id: UUID) -> Person:
     if row is None:
         raise NotFound
     return person_of(row)
+
+
+def profile(store: Store, user_id: UUID) -> Profile:
+    """Raises `NotFound`."""
+    columns = User.__table__.c["display_name", "email", "email_verified", "created_at"]
+    with store.reading() as rows:
+        row = rows.execute(select(*columns).where(User.id == user_id)).one_or_none()
+        if row is None:
+            raise NotFound
+        found = rows.execute(
+            select(Identity.issuer, Identity.linked_at)
+            .where(Identity.user_id == user_id)
+            .order_by(Identity.linked_at, Identity.issuer)
+        )
+        return Profile(
+            display_name=row.display_name,
+            email=row.email,
+            email_verified=row.email_verified,
+            created_at=row.created_at,
+            identities=tuple(Vouched(*identity) for identity in found),
+        )
+
+
+def rename(store: Store, user_id: UUID, name: str | None) -> None:
+    """What to call the user from now on, whatever an issuer calls them; None for nothing. At most
+    `NAME_LENGTH` characters. Raises `NotFound`."""
+    if name is not None and len(name) > NAME_LENGTH:
+        raise ValueError("a name is too long")
+    with store.writing() as rows:
+        renamed = update(User).where(User.id == user_id).values(display_name=name)
+        if not rows.execute(renamed).rowcount:
+            raise NotFound
 
 
 def ensure_user(

@@ -21,7 +21,7 @@ from db.errors import DatabaseBusy, Gone, JobCanceled
 from db.views import JobView
 from db.work import Role, State
 from inference.options import DEFAULT_MODEL, DEFAULT_SCALE, Options
-from pages import arguments, models, own_batches, shapes
+from pages import arguments, models, own_batches, permits, shapes
 from pages.asking import asking_visitor
 from pages.errors import tell, told
 from pages.uploads import own_uploads
@@ -58,6 +58,7 @@ def add_endpoints(service: Service, settings: Settings) -> None:
     for name, endpoint in named.items():
         # Limits live in the rows.
         add_endpoint(endpoint, api_name=name, concurrency_limit=None)
+    assert named.keys() >= permits.READING
 
 
 class Endpoints:

@@ -10,9 +10,10 @@ from typing import Any
 import gradio as gr
 
 from app.settings import Settings
-from pages import upscale
+from pages import permits, upscale
 from pages.account import place_account
 from pages.asking import EVENT, asking_visitor, script
+from pages.errors import told
 from pages.history import place_history
 from pages.policy import Texts, place_policies
 from pages.tabs import Tab, tab_named
@@ -41,7 +42,7 @@ def build_ui(
             with _tab(Tab.HISTORY):
                 place_history(service)
             with _tab(Tab.ACCOUNT):
-                place_account(service)
+                place_account(service, settings)
             with _tab(Tab.POLICIES):
                 place_policies(site)
 
@@ -56,6 +57,23 @@ def build_ui(
 
 
 class _Page(gr.Blocks):
+    async def process_api(
+        self,
+        block_fn: Any,
+        inputs: list[Any],
+        state: Any = None,
+        request: Any = None,
+        *others: Any,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """Every event and every call comes through here: the one place that asks whether a token
+        may make it."""
+        function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
+        endpoint = function.api_name if function.api_visibility == "public" else None
+        with told():
+            permits.check(asking_visitor(request), endpoint)
+        return await super().process_api(block_fn, inputs, state, request, *others, **more)
+
     def validate_inputs(self, block_fn: Any, inputs: list[Any]) -> None:
         """Fill in the defaults of what a plain request leaves out.
 

@@ -70,6 +70,11 @@ def render(name: str, values: Values) -> Markup:
     return Markup(_SLOT.sub(fill, _html(source(name))))  # noqa: S704
 
 
+def filled_in(name: str, values: Values) -> str:
+    """The text as Markdown, with its slots filled in: for where it is shown as it is written."""
+    return _SLOT.sub(lambda slot: str(values[slot[1] or slot[2]]), source(name))
+
+
 @cache
 def source(name: str) -> str:
     """The text as it is written, before anything is filled in."""

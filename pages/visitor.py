@@ -27,6 +27,8 @@ class Visitor:
     via: Literal["cookie", "token"]
     session: bytes | None = None
     """With a cookie: which session this is, as `db.sessions` names it."""
+    may_change: bool = True
+    """False for a token that is for reading: it looks at batches and fetches files, and no more."""
 
 
 def visitor_of(scope: Mapping[str, Any]) -> Visitor:

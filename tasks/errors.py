@@ -21,6 +21,18 @@ class Refused(Exception):
         return f"{self.message} {self.hint}".rstrip()
 
 
+class ReadOnlyToken(Refused):
+    """A token that is for reading would have changed something."""
+
+    code = "READ_ONLY_TOKEN"
+
+
+class SessionNeeded(Refused):
+    """A token would have done what only somebody who is signed in may do."""
+
+    code = "SESSION_NEEDED"
+
+
 class NothingToDo(Refused):
     """A batch without pictures."""
 

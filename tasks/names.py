@@ -15,9 +15,7 @@ def clean(name: str) -> str:
     Control characters and those that turn the writing direction are dropped (a name must not show
     another ending than it has), and so is any folder in front of it.
     """
-    name = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
-    # Cc control, Cf format and direction, Co private, Cs lone surrogates, Zl and Zp line breaks.
-    kept = "".join(c for c in name if unicodedata.category(c) not in _DROPPED).strip()
+    kept = one_line(name.replace("\\", "/").rpartition("/")[2])
     if len(kept) > _LONGEST:
         stem, dot, ending = kept.rpartition(".")
         ending = dot + ending if stem and len(ending) <= 10 else ""
@@ -25,6 +23,14 @@ def clean(name: str) -> str:
     return kept or _UNNAMED
 
 
+def one_line(text: str) -> str:
+    """Composed, without control characters and those that turn the writing direction, and without
+    space around it."""
+    text = unicodedata.normalize("NFC", text)
+    return "".join(c for c in text if unicodedata.category(c) not in _DROPPED).strip()
+
+
+# Cc control, Cf format and direction, Co private, Cs lone surrogates, Zl and Zp line breaks.
 _DROPPED = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
 
 

@@ -3,6 +3,7 @@
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import select
 from app.__main__ import main
 from app.settings import Settings
 from db import tokens
-from db.people import Acknowledgement, Identity
+from db.people import Acknowledgement, Identity, Scope
 from pages.public import Site
 from tasks.service import Service
 
@@ -51,8 +52,10 @@ def test_it_prints_a_token_alone_that_opens_the_service_for_a_user_it_makes(
     printed = create("--email", "ada@example.org")
 
     assert tokens.is_token(printed.removesuffix("\n"))
-    person = tokens.find(service.store, printed.strip())
-    assert person is not None
+    holder = tokens.find(service.store, printed.strip())
+    assert holder is not None
+    assert holder.scope is Scope.WRITE
+    person = holder.person
     assert (person.email, person.is_admin) == ("ada@example.org", False)
     assert person.policy_version == Site(settings).policy_version
     with service.store.reading() as rows:
@@ -74,8 +77,32 @@ def test_a_second_token_is_the_same_users_and_has_its_name(
     assert first != second
     assert ada == tokens.find(service.store, second)
     assert ada is not None
-    names = {token.name for token in tokens.current(service.store, ada.id)}
-    assert names == {"command line", "camera"}
+    listed = tokens.listed(service.store, ada.person.id)
+    assert {token.name for token in listed} == {"command line", "camera"}
+    assert {token.expires_at for token in listed} == {None}
+
+
+def test_a_token_may_be_for_reading_and_for_some_days(create: Create, service: Service) -> None:
+    secret = create("--email", "ada@example.org", "--scope", "read", "--days", "90").strip()
+
+    holder = tokens.find(service.store, secret)
+    assert holder is not None
+    assert holder.scope is Scope.READ
+    (token,) = tokens.listed(service.store, holder.person.id)
+    assert token.expires_at == token.created_at + timedelta(days=90)
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--days", "0"), ("--days", "-1"), ("--days", "9999"), ("--scope", "admin")]
+)
+def test_what_is_no_scope_and_no_number_of_days_is_refused(
+    settings: Settings, capsys: pytest.CaptureFixture[str], wrong: tuple[str, str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["token", "create", "--email", "ada@example.org", *wrong])
+
+    assert wrong[0] in capsys.readouterr().err
+    assert not settings.data_dir.exists()
 
 
 @pytest.mark.parametrize("wrong", ["ada", "@", "ada@", "a b@c", "a@b@c", f"{'a' * 250}@b.org", ""])

@@ -319,27 +319,6 @@ def test_an_address_opens_its_tab(visit: Visit, tab: str) -> None:
     assert page.url.endswith(f"/?tab={tab}")
 
 
-def test_a_token_is_made_shown_once_and_revoked(visit: Visit, shots: Shots) -> None:
-    page = visit("?tab=account")
-    expect(page.get_by_role("listitem").filter(has_text="this one")).to_contain_text(
-        "Chrome on Linux"
-    )
-    page.get_by_role("textbox", name="Name").fill("backup <b>script</b>")
-    page.get_by_role("button", name="Make a token").click()
-
-    secret = page.get_by_label("The new token")
-    expect(secret).to_have_value(re.compile("^iu_[0-9A-Za-z]{36}$"))
-    row = page.locator("#account .plainrows li", has_text="backup <b>script</b>")
-    expect(row).to_contain_text("never used")
-    shots(page, "account-token")
-    page.get_by_role("button", name="Done").click()
-    expect(secret).to_have_count(0)
-
-    row.get_by_role("button", name="Revoke").click()
-    row.get_by_role("button", name="Revoke now").click()
-    expect(row).to_have_count(0)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_tab_fits_the_window(visit: Visit, shots: Shots, width: int, scheme: str) -> None:

@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from db import acknowledgements, sessions
+from db import acknowledgements, counts, sessions
 from db.errors import NotFound, Suspended
 from db.people import Session, User
 from db.sessions import Device, SessionView
+from db.upkeep import Metric
 from db.users import Person
 from tests.db.situations import a_user, count, set_columns
 
@@ -134,6 +135,51 @@ def test_who_signs_out_while_their_use_is_being_noted_stays_out(store, machine, 
     monkeypatch.undo()
     assert sessions.find(store, secret) is None
     assert row_of(store, secret).expires_at == store.clock.now()
+
+
+def test_one_browser_is_signed_out_by_its_handle_and_by_its_owner_alone(store):
+    here, there, eves = a_session(store), a_session(store), a_session(store, "eve")
+    user, eve = a_user(store), a_user(store, "eve")
+    handle = {each.id_hash: each.handle for each in sessions.current(store, user)}
+    wanted = handle[sessions.hash_of(there)]
+    assert len(wanted) == 16
+    assert sessions.find(store, wanted) is None, "a handle opens nothing"
+    for wrong in (
+        ("", user),
+        (wanted[:-2], user),
+        (wanted + "00", user),
+        ("not hexadecimal!", user),
+        (sessions.hash_of(there).hex(), user),
+        ("00" * 8, user),
+        (wanted, eve),
+    ):
+        with pytest.raises(NotFound):
+            sessions.end_one(store, *wrong)
+    assert sessions.find(store, there)
+    sessions.end_one(store, wanted, user)
+    assert sessions.find(store, there) is None
+    assert sessions.find(store, here)
+    assert sessions.find(store, eves)
+    with pytest.raises(NotFound):
+        sessions.end_one(store, wanted, user)
+
+
+def test_sign_ins_are_counted_by_the_day_and_name_nobody(store, machine):
+    a_session(store)
+    a_session(store, "eve")
+    today = store.clock.now().date()
+    machine.passes(days=1)
+    a_session(store)
+    assert counts.total(store, Metric.SIGNED_IN, today) == 2
+    assert counts.total(store, Metric.SIGNED_IN) == 3
+
+
+def test_who_is_refused_is_not_counted_as_signed_in(store):
+    a_user(store)
+    set_columns(store, User, state="suspended")
+    with pytest.raises(Suspended):
+        a_session(store)
+    assert counts.total(store, Metric.SIGNED_IN) == 0
 
 
 def test_signing_out_everywhere_leaves_one_browser_and_all_other_users(store):

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from db import acknowledgements, tokens
 from db.errors import NotFound, Suspended
-from db.people import Token, User
+from db.people import Scope, Token, User
 from db.users import Person
 from tests.db.situations import a_user, count, set_columns
 
@@ -26,7 +26,15 @@ def test_who_has_the_secret_is_its_owner(store):
     _, secret = a_token(store)
     user = a_user(store)
     acknowledgements.record(store, user, "one")
-    assert tokens.find(store, secret) == Person(user, None, "ada@example.org", False, "one")
+    person = Person(user, None, "ada@example.org", False, "one")
+    assert tokens.find(store, secret) == tokens.Holder(person, Scope.WRITE)
+
+
+def test_what_a_token_may_do_is_known_wherever_it_is_found(store):
+    view, secret = a_token(store, scope=Scope.READ)
+    assert view.scope is Scope.READ
+    assert tokens.listed(store, a_user(store)) == (view,)
+    assert tokens.find(store, secret).scope is Scope.READ
 
 
 def test_a_token_can_be_checked_without_asking_anybody(store):
@@ -70,14 +78,30 @@ def test_the_owner_sees_the_tokens_without_their_secrets(store, machine):
     first, secret = a_token(store)
     a_token(store, "eve")
     machine.passes(days=1)
-    second, _ = a_token(store, expires_at=store.clock.now() + timedelta(days=1))
+    second, _ = a_token(store, lasts=timedelta(days=1))
     user = a_user(store)
-    assert tokens.current(store, user) == (second, first)
+    assert tokens.listed(store, user) == (second, first)
     tokens.find(store, secret)
-    days = [view.last_used_day for view in tokens.current(store, user)]
+    days = [view.last_used_day for view in tokens.listed(store, user)]
     assert days == [None, store.clock.now().date()]
-    machine.passes(days=1)
-    assert [view.id for view in tokens.current(store, user)] == [first.id]
+
+
+def test_a_token_that_is_over_is_shown_for_thirty_days_more(store, machine):
+    _, secret = a_token(store, lasts=timedelta(days=1))
+    user = a_user(store)
+    machine.passes(days=30, hours=23)
+    assert tokens.find(store, secret) is None
+    (over,) = tokens.listed(store, user)
+    assert over.expires_at <= store.clock.now()
+    machine.passes(hours=1)
+    assert tokens.listed(store, user) == ()
+
+
+def test_a_token_that_is_over_can_be_taken_from_the_list(store, machine):
+    view, _ = a_token(store, lasts=timedelta(days=1))
+    machine.passes(days=2)
+    tokens.revoke(store, view.id, a_user(store))
+    assert tokens.listed(store, a_user(store)) == ()
 
 
 def test_its_day_is_its_owners_day_too(store, machine):
@@ -89,7 +113,7 @@ def test_its_day_is_its_owners_day_too(store, machine):
 
 
 def test_a_token_opens_nothing_from_the_moment_that_it_expires(store, machine):
-    _, secret = a_token(store, expires_at=store.clock.now() + timedelta(days=7))
+    _, secret = a_token(store, lasts=timedelta(days=7))
     machine.passes(days=6, hours=23, minutes=59, seconds=59)
     assert tokens.find(store, secret)
     machine.passes(seconds=1)
@@ -110,7 +134,7 @@ def test_a_token_is_revoked_once_and_by_its_owner_alone(store):
     assert tokens.find(store, secret)
     tokens.revoke(store, view.id, a_user(store))
     assert tokens.find(store, secret) is None
-    assert tokens.current(store, a_user(store)) == ()
+    assert tokens.listed(store, a_user(store)) == ()
     with pytest.raises(NotFound):
         tokens.revoke(store, view.id, a_user(store))
 
@@ -136,4 +160,4 @@ def test_a_user_who_is_suspended_has_no_token(store):
 def test_a_long_name_is_cut(store):
     view, _ = tokens.create(store, a_user(store), "n" * 200)
     assert view.name == "n" * 80
-    assert tokens.current(store, a_user(store)) == (view,)
+    assert tokens.listed(store, a_user(store)) == (view,)

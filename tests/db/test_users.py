@@ -51,6 +51,38 @@ def test_a_person_is_what_it_takes_to_let_somebody_in(store):
         users.person(store, uuid4())
 
 
+def test_a_profile_is_what_its_user_may_see(store, machine):
+    ways = {"email": "ada@example.org", "email_verified": True, "display_name": "Ada"}
+    begun = store.clock.now()
+    user = users.ensure_user(store, "https://id.example.org", "1", **ways)
+    seen = users.profile(store, user)
+    assert (seen.display_name, seen.email, seen.email_verified) == ("Ada", "ada@example.org", True)
+    assert seen.created_at == begun
+    assert seen.identities == (users.Vouched("https://id.example.org", begun),)
+    with pytest.raises(NotFound):
+        users.profile(store, uuid4())
+
+
+def test_a_name_of_ones_own_stays_whatever_the_issuer_says_later(store):
+    user = users.ensure_user(store, "one", "1", display_name="Ada L.")
+    eve = users.ensure_user(store, "one", "2", display_name="Eve")
+    users.rename(store, user, "Countess")
+    assert users.ensure_user(store, "one", "1", display_name="Ada L.") == user
+    assert users.person(store, user).display_name == "Countess"
+    assert users.person(store, eve).display_name == "Eve"
+    users.rename(store, user, None)
+    assert users.person(store, user).display_name is None
+
+
+def test_a_name_is_some_bodys_and_not_too_long(store):
+    with pytest.raises(NotFound):
+        users.rename(store, uuid4(), "Nobody")
+    user = users.ensure_user(store, "one", "1")
+    with pytest.raises(ValueError, match="too long"):
+        users.rename(store, user, "n" * 81)
+    assert users.person(store, user).display_name is None
+
+
 HEAVY = "torch", "gradio", "huey", "apscheduler", "fastapi", "PIL", "numpy"
 
 

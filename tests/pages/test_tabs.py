@@ -12,8 +12,8 @@ import pytest
 from starlette.requests import Request
 
 from app.settings import Settings
-from db import batches, history, sessions, tokens
-from pages import account, asking, blocks
+from db import batches, history
+from pages import asking, blocks
 from pages import history as history_tab
 from pages import upscale as upscale_tab
 from pages.visitor import KEY, Visitor
@@ -241,38 +241,6 @@ def test_delete_now_answers_with_the_receipts(service: Service, ada: UUID, submi
     assert list(job["receipts"]) == ["original"]
     assert not any(job["files"].values())
     assert batches.live_files(service.store, batch_id, ada) == []
-
-
-def test_a_token_is_shown_once_and_opens_nothing_after_it_is_revoked(
-    service: Service, ada: UUID
-) -> None:
-    made = account.make(service, visitor(ada), {"name": " CI / back\u202eup\n"})
-
-    assert tokens.find(service.store, made["secret"]) is not None
-    assert [token["name"] for token in made["tokens"]] == ["CI / backup"]
-    shown = account.show(service, visitor(ada))
-    assert made["secret"] not in str(shown)
-
-    (token,) = shown["tokens"]
-    after = account.revoke(service, visitor(ada), {"token": token["id"]})
-
-    assert after["tokens"] == []
-    assert tokens.find(service.store, made["secret"]) is None
-
-
-def test_the_account_says_which_session_is_this_one(service: Service, ada: UUID) -> None:
-    device = sessions.Device(browser="firefox", system="linux")
-    secret = sessions.begin(service.store, ada, device)
-    sessions.begin(service.store, ada, sessions.Device())
-    signed_in = sessions.find(service.store, secret)
-    assert signed_in is not None
-
-    shown = account.show(service, visitor(ada, signed_in.id_hash))["sessions"]
-
-    assert [(each["browser"], each["here"]) for each in shown if each["here"]] == [
-        ("firefox", True)
-    ]
-    assert len(shown) == 2
 
 
 def test_nothing_of_the_page_is_part_of_the_api(service: Service, settings: Settings) -> None:

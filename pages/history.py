@@ -3,24 +3,42 @@
 Knows nothing of the look: `static/history.js` draws what is answered here.
 """
 
+from typing import Annotated, Literal
 from uuid import UUID
 
 import gradio as gr
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, StringConstraints
 
+from db import history
+from db.work import State
+from inference.options import FORMATS, SCALES, Options
 from pages import own_batches, shapes
 from pages.asking import Json, answers, part
 from pages.models import labels
 from pages.visitor import Visitor
+from tasks import names
+from tasks.again import submit_again
 from tasks.deletion import delete_batch
 from tasks.service import Service
 
+STATES: dict[str, tuple[State, ...]] = {
+    "": (),
+    "open": (State.QUEUED, State.RUNNING),
+    "succeeded": (State.SUCCEEDED,),
+    "failed": (State.FAILED,),
+    "canceled": (State.CANCELED,),
+}
+"""What the history can be asked for: batches with a picture in one of these states."""
+
 
 class Place(BaseModel):
-    """Where a page of the history begins, and how long it is."""
+    """What is looked for in the history, where a page of it begins, and how long it is."""
 
     cursor: str | None = None
     limit: int = 20
+    state: Literal["", "open", "succeeded", "failed", "canceled"] = ""
+    model: Annotated[str, StringConstraints(max_length=120)] = ""
+    search: Annotated[str, StringConstraints(max_length=200)] = ""
 
 
 class Which(BaseModel):
@@ -29,24 +47,67 @@ class Which(BaseModel):
     batch: UUID
 
 
+class Settings(BaseModel):
+    """What can be otherwise when pictures run again: a scale or a long side, not both."""
+
+    model: str
+    scale: int | None = None
+    long_side: int | None = None
+    format: Literal["same", "png", "jpg", "webp"]
+    quality: int
+
+    def options(self) -> Options:
+        """Raises `InvalidOptions`."""
+        return Options(
+            model=self.model,
+            scale=self.scale,
+            long_side=self.long_side,
+            output_format=None if self.format == "same" else self.format,
+            quality=self.quality,
+        )
+
+
+class Again(BaseModel):
+    """A batch to run again; without settings as it was."""
+
+    batch: UUID
+    settings: Settings | None = None
+    key: Annotated[str, StringConstraints(min_length=16, max_length=64)] = Field()
+    """Made by the browser, the same when a press is repeated because its answer was lost."""
+
+
 def place_history(service: Service) -> None:
     """Place the tab's part, and let it work."""
     with gr.Column(elem_id="past"):
-        rows = part("history", models=labels(service))
+        rows = part("history", models=labels(service), scales=SCALES, formats=FORMATS)
     answers(
         rows,
         {
             "page": lambda visitor, what: page(service, visitor, what),
             "delete": lambda visitor, what: delete(service, visitor, what),
+            "again": lambda visitor, what: again(service, visitor, what),
         },
     )
 
 
 def page(service: Service, visitor: Visitor, what: Json) -> Json:
-    """`{items, next_cursor, now}`. Raises `InvalidCursor`."""
+    """`{items, next_cursor, now, models, used}`: a page of what is looked for, the models, and the
+    names of those that the visitor has batches of. Raises `InvalidCursor`."""
     place = Place.model_validate(what)
-    found = own_batches.page(service, visitor, place.limit, place.cursor)
-    return found | {"now": shapes.iso(service.store.clock.now())}
+    found = own_batches.page(
+        service,
+        visitor,
+        place.limit,
+        place.cursor,
+        states=STATES[place.state],
+        model=place.model or None,
+        search=names.words(place.search),
+    )
+    return found | {
+        "now": shapes.iso(service.store.clock.now()),
+        "models": labels(service),
+        "used": history.models(service.store, visitor.user_id),
+    }
 
 
 def delete(service: Service, visitor: Visitor, what: Json) -> Json:
@@ -54,3 +115,14 @@ def delete(service: Service, visitor: Visitor, what: Json) -> Json:
     asked = Which.model_validate(what)
     delete_batch(service, asked.batch, visitor.user_id)
     return {"batch": own_batches.show(service, visitor, asked.batch)}
+
+
+def again(service: Service, visitor: Visitor, what: Json) -> Json:
+    """`{batch}`: the new one, made of those originals that are still here. Raises what
+    `submit_again` raises."""
+    asked = Again.model_validate(what)
+    options = asked.settings and asked.settings.options()
+    batch_id = submit_again(
+        service, visitor.user_id, asked.batch, None, options, idempotency_key=asked.key
+    )
+    return {"batch": own_batches.show(service, visitor, batch_id)}

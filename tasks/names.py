@@ -15,17 +15,32 @@ def clean(name: str) -> str:
     Control characters and those that turn the writing direction are dropped (a name must not show
     another ending than it has), and so is any folder in front of it.
     """
-    name = unicodedata.normalize("NFC", name).replace("\\", "/").rpartition("/")[2]
-    # Cc control, Cf format and direction, Co private, Cs lone surrogates, Zl and Zp line breaks.
-    kept = "".join(c for c in name if unicodedata.category(c) not in _DROPPED).strip()
+    kept = words(name.replace("\\", "/").rpartition("/")[2])
     if len(kept) > _LONGEST:
         stem, dot, ending = kept.rpartition(".")
         ending = dot + ending if stem and len(ending) <= 10 else ""
-        kept = kept[: _LONGEST - len(ending)] + ending
+        kept = _trimmed(kept[: _LONGEST - len(ending)] + ending)
     return kept or _UNNAMED
 
 
-_DROPPED = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+def words(text: str) -> str:
+    """The text as it can be part of a name that is kept: what a name is searched for."""
+    text = unicodedata.normalize("NFC", text)
+    return _trimmed("".join(c for c in text if _is_kept(c)))
+
+
+def _trimmed(text: str) -> str:
+    return re.sub(rf"^[\s{_JOINERS}]+|[\s{_JOINERS}]+$", "", text)
+
+
+def _is_kept(character: str) -> bool:
+    # Cc control, Cf format and direction, Co private, Cs lone surrogates, Zl and Zp line breaks.
+    dropped = unicodedata.category(character) in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+    return not dropped or character in _JOINERS
+
+
+# Of the invisible ones, these belong to the spelling: of Persian and Hindi words, of a family.
+_JOINERS = "\u200c\u200d"
 
 
 def file_name(name: str) -> str:

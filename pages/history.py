@@ -3,20 +3,21 @@
 Knows nothing of the look: `static/history.js` draws what is answered here.
 """
 
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
 import gradio as gr
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, StringConstraints
 
-from db import history
+from db import history, views
 from db.work import State
 from inference.options import FORMATS, SCALES, Options
 from pages import own_batches, shapes
 from pages.asking import Json, answers, part
 from pages.models import labels
 from pages.visitor import Visitor
-from tasks import names
+from tasks import names, orders
 from tasks.again import submit_again
 from tasks.deletion import delete_batch
 from tasks.service import Service
@@ -48,7 +49,8 @@ class Which(BaseModel):
 
 
 class Settings(BaseModel):
-    """What can be otherwise when pictures run again: a scale or a long side, not both."""
+    """What is otherwise when pictures run again. Without scale and long side, the size is as it
+    was."""
 
     model: str
     scale: int | None = None
@@ -56,14 +58,24 @@ class Settings(BaseModel):
     format: Literal["same", "png", "jpg", "webp"]
     quality: int
 
-    def options(self) -> Options:
-        """Raises `InvalidOptions`."""
-        return Options(
+    def changed(self, before: Options) -> Options:
+        """What the batch had, with these in their places. Raises `InvalidOptions`."""
+        sized = before
+        if self.scale is not None or self.long_side is not None:
+            sized = replace(
+                before, scale=self.scale, long_side=self.long_side, width=None, height=None
+            )
+        output_format = None if self.format == "same" else self.format
+        # Who chooses a quality wants it to mean something.
+        is_as_before = (output_format, self.quality) == (before.output_format, before.quality)
+        return replace(
+            sized,
             model=self.model,
-            scale=self.scale,
-            long_side=self.long_side,
-            output_format=None if self.format == "same" else self.format,
+            output_format=output_format,
             quality=self.quality,
+            lossless=before.lossless and is_as_before,
+            # Not every model has it.
+            denoise=before.denoise if self.model == before.model else None,
         )
 
 
@@ -72,7 +84,7 @@ class Again(BaseModel):
 
     batch: UUID
     settings: Settings | None = None
-    key: Annotated[str, StringConstraints(min_length=16, max_length=64)] = Field()
+    key: Annotated[str, StringConstraints(min_length=16, max_length=64)]
     """Made by the browser, the same when a press is repeated because its answer was lost."""
 
 
@@ -121,7 +133,10 @@ def again(service: Service, visitor: Visitor, what: Json) -> Json:
     """`{batch}`: the new one, made of those originals that are still here. Raises what
     `submit_again` raises."""
     asked = Again.model_validate(what)
-    options = asked.settings and asked.settings.options()
+    options = None
+    if asked.settings:
+        before = views.show(service.store, asked.batch, visitor.user_id)
+        options = asked.settings.changed(orders.options_of(before.jobs[0]))
     batch_id = submit_again(
         service, visitor.user_id, asked.batch, None, options, idempotency_key=asked.key
     )

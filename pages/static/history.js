@@ -158,6 +158,7 @@ class History {
     this.empty.hidden = count > 0 || isOn;
     this.nothing.hidden = count > 0 || !isOn;
     this.sift.element.hidden = !count && !isOn;
+    this.told.classList.toggle("unseen", !count); // what is seen says it already
     if (!isOn) this.#tell(this.news ?? "");
     else if (!count) this.#tell(t("history.nothing_found"));
     else this.#tell(this.more.hidden ? t("history.found", { count }) : t("history.found_more", { count }));

@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, RootTransaction, create_engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 
+from db import folding
 from db.errors import DatabaseBusy, StorageFull
 
 BUSY_TIMEOUT = 5.0
@@ -56,6 +57,7 @@ def open_engine(
             f"foreign_keys = {'ON' if foreign_keys else 'OFF'}",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        folding.lend(connection)
 
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", _begin)

@@ -1,10 +1,11 @@
 """A user's batches: page by page into the past, and those that something happens to now.
 
-Knows the order of the history and how a place in it is written down. What a batch looks like is in
-`db/views.py`.
+Knows the order of the history, what it can be searched for, and how a place in it is written down.
+What a batch looks like is in `db/views.py`.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from struct import Struct
@@ -12,12 +13,13 @@ from struct import error as StructError  # noqa: N812
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, select, true, tuple_, union
+from sqlalchemy import ColumnElement, bindparam, exists, select, true, tuple_, union
 
 from db.errors import InvalidCursor
+from db.folding import contains
 from db.store import Store
 from db.views import OWN_BATCHES, BatchView, views_of
-from db.work import Batch, Job
+from db.work import Batch, Job, Kind, State
 
 MOST = 100
 """Batches of a page, whatever is asked for."""
@@ -29,6 +31,12 @@ _LIVELY = union(
     _OWN.where(Job.finished_at > bindparam("since")),
 )
 _THESE = OWN_BATCHES.where(Batch.id.in_(bindparam("batch_ids", expanding=True)))
+_MODELS = (
+    select(Job.model)
+    .where(Job.user_id == bindparam("user_id"), Job.kind == Kind.UPSCALE)
+    .distinct()
+    .order_by(Job.model)
+)
 _PLACE = Struct(">q16s")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -41,19 +49,38 @@ class Page:
     """Where the next page begins; None when this was the last."""
 
 
-def page(store: Store, user_id: UUID, *, limit: int = 20, cursor: str | None = None) -> Page:
-    """The user's batches, the newest first: `limit` of them, at least 1 and at most 100.
+def page(
+    store: Store,
+    user_id: UUID,
+    *,
+    limit: int = 20,
+    cursor: str | None = None,
+    states: Collection[State] = (),
+    model: str | None = None,
+    search: str = "",
+) -> Page:
+    """The user's batches of upscaled pictures, the newest first: `limit` of them, at least 1 and at
+    most 100.
 
-    A page goes on where the last one ended, whatever has been submitted since. Raises
-    `InvalidCursor`.
+    With `states`, `model` or `search`, those with a picture that is in one of the states, was made
+    with the model, and has the words in its name, large letters or small: one picture, all of it.
+    A page goes on where the last one ended, whatever has been submitted since; its cursor is a
+    place in time, and is as good with other filters. Raises `InvalidCursor`.
     """
     limit = max(1, min(limit, MOST))
     older = true() if cursor is None else _older_than(cursor)
+    wanted = _with_a_picture(states, model, search)
     with store.reading() as rows:
-        statement = OWN_BATCHES.where(older).limit(limit + 1)
+        statement = OWN_BATCHES.where(Batch.kind == Kind.UPSCALE, older, wanted).limit(limit + 1)
         found = rows.execute(statement, {"user_id": user_id}).all()
         items = views_of(rows, user_id, found[:limit], store.clock.now())
     return Page(items, _cursor(found[limit - 1]) if len(found) > limit else None)
+
+
+def models(store: Store, user_id: UUID) -> tuple[str, ...]:
+    """The models that the user's history can be asked for, in the order of their names."""
+    with store.reading() as rows:
+        return tuple(rows.scalars(_MODELS, {"user_id": user_id}))
 
 
 def recent(
@@ -70,6 +97,19 @@ def recent(
             return ()
         found = rows.execute(_THESE, {"user_id": user_id, "batch_ids": ids}).all()
         return views_of(rows, user_id, found, now)
+
+
+def _with_a_picture(
+    states: Collection[State], model: str | None, search: str
+) -> ColumnElement[bool]:
+    asked: list[ColumnElement[bool]] = []
+    if states:
+        asked.append(Job.state.in_(states))
+    if model is not None:
+        asked.append(Job.model == model)
+    if search:
+        asked.append(contains(Job.name, search))
+    return exists().where(Job.batch_id == Batch.id, *asked) if asked else true()
 
 
 def _cursor(batch: Any) -> str:

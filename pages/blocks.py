@@ -99,7 +99,9 @@ def _tab(which: Tab) -> gr.Tab:
 # address must still be there then.
 _OPENED = "() => { document.body.dataset.opened = ''; }"
 _CHOSEN = """() => {
-  if ("opened" in document.body.dataset) history.replaceState(history.state, "", "/?tab=TAB");
+  // What stands behind it in the address is the tab's own.
+  if (!("opened" in document.body.dataset) || location.search === "?tab=TAB") return;
+  history.replaceState(history.state, "", "/?tab=TAB");
 }"""
 
 

@@ -33,7 +33,8 @@ def batch(view: BatchView, now: datetime) -> Json:
 
 def job(view: JobView, now: datetime) -> Json:
     """One picture. Beyond the contract of a batch's JSON: `seconds_left`, of a running job's own
-    work, null until a first piece is done; `canceling`; `receipts` of files that were deleted."""
+    work, null until a first piece is done; `canceling`; `receipts` of files that were deleted, and
+    `deleted_at`, when each of them was."""
     files = {_slot(file): file for file in view.files}
     return {
         "id": str(view.id),
@@ -55,6 +56,9 @@ def job(view: JobView, now: datetime) -> Json:
             "preview": _address(files.get("preview")),
         },
         "receipts": {slot: str(file.receipt_id) for slot, file in files.items() if file.receipt_id},
+        "deleted_at": {
+            slot: iso(file.deleted_at) for slot, file in files.items() if file.deleted_at
+        },
         "error": view.failure
         and {
             "code": view.failure.code,

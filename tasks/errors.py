@@ -55,3 +55,9 @@ class QueueTooLong(Refused):
     """The batch could not be started early enough for its files to outlive it."""
 
     code = "QUEUE_TOO_LONG"
+
+
+class TooLateForAll(Refused):
+    """What is left of the originals' time is shorter than the batch would take."""
+
+    code = "TOO_LATE"

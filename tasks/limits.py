@@ -5,7 +5,7 @@ Knows numbers. What they are comes from the settings; what waits already, from t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from inference.errors import EngineError
 from inference.image_io import Header
 from inference.options import Options
 from inference.scaling import Scaling
-from tasks.errors import NothingToDo, QueueTooLong, TooManyFiles
+from tasks.errors import NothingToDo, QueueTooLong, TooLateForAll, TooManyFiles
 
 LONGEST_WAIT = timedelta(hours=18)
 """A batch that would be started later is refused: it could expire before it is done."""
@@ -93,13 +93,34 @@ def expected_wait(store: Store, user_id: UUID, new_jobs: int) -> timedelta:
     return timedelta(seconds=seconds / max(1, workers.count_alive(store)))
 
 
-def check_wait(store: Store, user_id: UUID, own_pixels: Sequence[int], model: str) -> None:
-    """Raise `QueueTooLong`, with the estimate, when the batch's last job would start too late."""
-    own = sum(own_pixels[:-1]) / waiting.pace(store).get(model, _UNKNOWN_PACE)
-    wait = expected_wait(store, user_id, len(own_pixels)) + timedelta(seconds=own)
+def check_wait(
+    store: Store,
+    user_id: UUID,
+    own_pixels: Sequence[int],
+    model: str,
+    expires_at: datetime | None = None,
+) -> None:
+    """Raise `QueueTooLong`, with the estimate, when the batch's last job would start too late; with
+    `expires_at`, `TooLateForAll` when it would not be done by then."""
+    pace = waiting.pace(store).get(model, _UNKNOWN_PACE)
+    begun = expected_wait(store, user_id, len(own_pixels))
+    wait = begun + timedelta(seconds=sum(own_pixels[:-1]) / pace)
     if wait > LONGEST_WAIT:
         raise QueueTooLong(
             f"These pictures would wait for about {wait.total_seconds() / 3600:.0f} hours; "
             f"{LONGEST_WAIT.total_seconds() / 3600:g} is the most that is accepted here.",
             "Hand in fewer pictures, or come back later.",
         )
+    done = wait + timedelta(seconds=own_pixels[-1] / pace)
+    left = done if expires_at is None else expires_at - store.clock.now()
+    if done > left:
+        raise TooLateForAll(
+            f"This would take about {_minutes(done)}, and the originals are readable for "
+            f"{_minutes(left)} more.",
+            "Hand the pictures in again: they then have their 48 hours.",
+        )
+
+
+def _minutes(span: timedelta) -> str:
+    minutes = max(1, round(span.total_seconds() / 60))
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

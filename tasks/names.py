@@ -19,19 +19,29 @@ def clean(name: str) -> str:
     if len(kept) > _LONGEST:
         stem, dot, ending = kept.rpartition(".")
         ending = dot + ending if stem and len(ending) <= 10 else ""
-        kept = kept[: _LONGEST - len(ending)] + ending
+        kept = _trimmed(kept[: _LONGEST - len(ending)] + ending)
     return kept or _UNNAMED
 
 
 def one_line(text: str) -> str:
-    """Composed, without control characters and those that turn the writing direction, and without
-    space around it."""
+    """The text as it can be part of a name that is kept: composed, without control characters and
+    those that turn the writing direction, and without space around it."""
     text = unicodedata.normalize("NFC", text)
-    return "".join(c for c in text if unicodedata.category(c) not in _DROPPED).strip()
+    return _trimmed("".join(c for c in text if _is_kept(c)))
 
 
-# Cc control, Cf format and direction, Co private, Cs lone surrogates, Zl and Zp line breaks.
-_DROPPED = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+def _trimmed(text: str) -> str:
+    return re.sub(rf"^[\s{_JOINERS}]+|[\s{_JOINERS}]+$", "", text)
+
+
+def _is_kept(character: str) -> bool:
+    # Cc control, Cf format and direction, Co private, Cs lone surrogates, Zl and Zp line breaks.
+    dropped = unicodedata.category(character) in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}
+    return not dropped or character in _JOINERS
+
+
+# Of the invisible ones, these belong to the spelling: of Persian and Hindi words, of a family.
+_JOINERS = "\u200c\u200d"
 
 
 def file_name(name: str) -> str:

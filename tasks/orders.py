@@ -5,9 +5,8 @@ The rows hold plain JSON with closed keys; the engine has its own types. Nothing
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
-from db.jobs import Claim
 from inference.geometry import Size
 from inference.options import DEFAULT_SCALE, Options
 from inference.report import Report
@@ -43,16 +42,33 @@ def kept_size(options: Options) -> KeptSize:
     }
 
 
-def options_of(claim: Claim) -> Options:
+class Ordered(Protocol):
+    """What of a job says what was ordered: `db.jobs.Claim` and `db.views.JobView` have it."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def scale(self) -> int | None: ...
+    @property
+    def target_width(self) -> int | None: ...
+    @property
+    def target_height(self) -> int | None: ...
+    @property
+    def target_long_side(self) -> int | None: ...
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+
+
+def options_of(job: Ordered) -> Options:
     """The engine's options for a job."""
     known = {field.name for field in fields(Options)}
     return Options(
-        model=claim.model,
-        scale=claim.scale,
-        width=claim.target_width,
-        height=claim.target_height,
-        long_side=claim.target_long_side,
-        **{key: value for key, value in claim.options.items() if key in known},
+        model=job.model,
+        scale=job.scale,
+        width=job.target_width,
+        height=job.target_height,
+        long_side=job.target_long_side,
+        **{key: value for key, value in job.options.items() if key in known},
     )
 
 

@@ -1,17 +1,19 @@
-"""Handing in: from uploads to a batch that will be done.
+"""Handing in: from pictures to a batch that will be done.
 
-Order: what can be refused at once → each file on its own (size, content, limits, kept encrypted) →
-rows, committed → the uploads removed → one nudge per job. Killed anywhere before the commit, there
-is no batch and nothing is kept; anywhere after it, the batch will be done.
+Order: what can be refused at once → each picture on its own (size, content, limits, kept encrypted)
+→ rows, committed → the uploads removed → one nudge per job. Killed anywhere before the commit,
+there is no batch and nothing is kept; anywhere after it, the batch will be done.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO, Protocol
 from uuid import UUID
 
 from db import batches, files, retention
-from db.errors import StoreError
+from db.errors import DamagedFile, StoreError
 from db.outcomes import Failure
 from db.store import Store
 from db.work import Role
@@ -25,6 +27,20 @@ from tasks.errors import UploadsClosed
 from tasks.service import Service
 
 
+class Source(Protocol):
+    """A picture to be upscaled, wherever it lies."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+
+    def size(self) -> int:
+        """Bytes."""
+
+    def open(self) -> BinaryIO:
+        """Its bytes, seekable. They may turn out to be `DamagedFile`."""
+
+
 @dataclass(frozen=True)
 class Upload:
     """A file that arrived, lying where only this service can read it."""
@@ -32,6 +48,12 @@ class Upload:
     path: Path
     name: str
     """What the user calls it."""
+
+    def size(self) -> int:
+        return self.path.stat().st_size
+
+    def open(self) -> BinaryIO:
+        return self.path.open("rb")
 
 
 def submit_batch(
@@ -50,27 +72,45 @@ def submit_batch(
     Raises `tasks.errors.Refused`, `db.errors.StoreError`, and the engine's errors about the model;
     then nothing was kept, and the uploads are still there.
     """
-    store = service.store
     if idempotency_key is not None:
-        existing = batches.find_by_key(store, user_id, idempotency_key)
+        existing = batches.find_by_key(service.store, user_id, idempotency_key)
         if existing is not None:
             _remove(uploads)
             return existing
-    service.limits.check_count(len(uploads))
+    batch_id = promise(service, user_id, uploads, options, idempotency_key)
+    _remove(uploads)
+    return batch_id
+
+
+def promise(
+    service: Service,
+    user_id: UUID,
+    sources: Sequence[Source],
+    options: Options,
+    idempotency_key: str | None = None,
+    expires_at: datetime | None = None,
+) -> UUID:
+    """Promise to upscale these pictures, of which a copy is kept under a key of its own.
+
+    With `expires_at`, everything of the batch goes then if that is before its 48 hours are over.
+    Otherwise as `submit_batch`; what becomes of the sources is the caller's.
+    """
+    store = service.store
+    service.limits.check_count(len(sources))
     if retention.uploads_closed(store):
         raise UploadsClosed(
             "No pictures are accepted at the moment: deleting older ones is not working.",
             "Please tell the operator.",
         )
     network_scale = ModelFolder(service.folders.models).describe(options.model).scale
-    looked_at = [_look(service.limits, upload, options, network_scale) for upload in uploads]
+    looked_at = [_look(service.limits, source, options, network_scale) for source in sources]
     good = [seen.size.pixels for seen in looked_at if isinstance(seen, image_io.Header)]
     if good:
-        limits.check_wait(store, user_id, good, options.model)
+        limits.check_wait(store, user_id, good, options.model, expires_at)
     new_jobs: list[batches.NewJob] = []
     try:
-        for upload, seen in zip(uploads, looked_at, strict=True):
-            new_jobs.append(_new_job(store, upload, seen, options))
+        for source, seen in zip(sources, looked_at, strict=True):
+            new_jobs.append(_new_job(store, source, seen, options))
         created = batches.create(
             store,
             user_id,
@@ -78,53 +118,56 @@ def submit_batch(
             options=orders.kept_options(options),
             idempotency_key=idempotency_key,
             most_open_jobs=service.limits.open_jobs,
+            expires_at=expires_at,
         )
     except StoreError:
         files.discard(store, _originals(new_jobs))
         raise
-    _remove(uploads)
     if created.new:
         service.queue.nudge(len(_originals(new_jobs)))
     return created.id
 
 
 def _look(
-    allowed: limits.Limits, upload: Upload, options: Options, network_scale: int
+    allowed: limits.Limits, source: Source, options: Options, network_scale: int
 ) -> image_io.Header | Failure:
     """The header of a picture that will be accepted, or why it will not."""
     try:
-        allowed.check_bytes(upload.path.stat().st_size)
-        with upload.path.open("rb") as stream:
+        allowed.check_bytes(source.size())
+        with source.open() as stream:
             header = image_io.read_header(stream, allowed.input_pixels)
         allowed.check_output(header, plan_scaling(header.size, network_scale, options), options)
-    except EngineError as error:
+    except (EngineError, DamagedFile) as error:
         return Failure(error.code, error.message, error.hint)
     return header
 
 
 def _new_job(
-    store: Store, upload: Upload, seen: image_io.Header | Failure, options: Options
+    store: Store, source: Source, seen: image_io.Header | Failure, options: Options
 ) -> batches.NewJob:
-    original: files.Kept | Failure
-    if isinstance(seen, Failure):
-        original = seen
-    else:
-        with upload.path.open("rb") as stream:
-            original = files.keep(
+    return batches.NewJob(
+        name=names.clean(source.name),
+        model=options.model,
+        original=seen if isinstance(seen, Failure) else _keep(store, source, seen),
+        options=orders.kept_options(options),
+        **orders.kept_size(options),
+    )
+
+
+def _keep(store: Store, source: Source, seen: image_io.Header) -> files.Kept | Failure:
+    size = seen.size
+    try:
+        with source.open() as stream:
+            return files.keep(
                 store,
                 stream,
                 Role.ORIGINAL,
                 format=seen.format,
-                width=seen.size.width,
-                height=seen.size.height,
+                width=size.width,
+                height=size.height,
             )
-    return batches.NewJob(
-        name=names.clean(upload.name),
-        model=options.model,
-        original=original,
-        options=orders.kept_options(options),
-        **orders.kept_size(options),
-    )
+    except DamagedFile as error:
+        return Failure(error.code, error.message, error.hint)
 
 
 def _originals(new_jobs: Sequence[batches.NewJob]) -> list[files.Kept]:

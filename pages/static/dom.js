@@ -45,9 +45,9 @@ export function moment(words, iso) {
   return make("time", { datetime: iso, title: utc }, words);
 }
 
-/** A button, or a link that looks like one, for `{label, name, href, run, kind, download}`. */
-export function action({ label, name, href, run, kind = "" }) {
-  const attributes = { class: `act ${kind}`, "aria-label": name ? `${label} ${name}` : null };
+/** A button, or a link that looks like one, for `{label, name, href, run, kind, expanded}`. */
+export function action({ label, name, href, run, kind = "", expanded }) {
+  const attributes = { class: `act ${kind}`, "aria-label": name ? `${label} ${name}` : null, "aria-expanded": expanded === undefined ? null : String(expanded) };
   return href
     ? make("a", { ...attributes, href }, label)
     : make("button", { ...attributes, type: "button", onclick: run }, label);

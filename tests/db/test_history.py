@@ -4,12 +4,15 @@ from base64 import urlsafe_b64encode
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.dialects import postgresql
 
 from db import batches, history, jobs, views
 from db.errors import InvalidCursor
+from db.folding import contains
 from db.outcomes import Failure
-from tests.db.situations import MODEL, a_batch, a_claim, a_finished_job, a_user
+from db.work import Job, Kind, State
+from tests.db.situations import MODEL, a_batch, a_claim, a_finished_job, a_user, kept
 
 
 def some_batches(store, machine, number):
@@ -124,6 +127,98 @@ def test_many_batches_cost_as_many_queries_as_one(store, machine, queries):
     queries.clear()
     assert len(history.page(store, user).items) == len(history.recent(store, user)) == 16
     assert len(queries) == len(few) <= 12
+
+
+# --- what is looked for ----------------------------------------------------------------------
+
+
+def named(store, machine, *names, model=MODEL):
+    machine.passes(seconds=1)
+    new = [batches.NewJob(name, model, kept(store), scale=4) for name in names]
+    return batches.create(store, a_user(store), new, options={}).id
+
+
+def found(store, **wanted):
+    return ids(history.page(store, a_user(store), **wanted).items)
+
+
+def test_a_batch_is_found_by_a_part_of_a_pictures_name_in_any_script_and_case(store, machine):
+    cat = named(store, machine, "Dog.png", "My CAT.png")
+    elsewhere = named(
+        store, machine, "ÜBER Straße.png", "東京の夜 🐈.jpg", "صورة.png", "ΣΊΣΥΦΟΣ.png"
+    )
+    assert found(store, search="cat") == [cat]
+    assert found(store, search="y Cat.P") == [cat]
+    for words in ("über", "STRASSE", "京の", "🐈", "ورة", "σίσυφος"):
+        assert found(store, search=words) == [elsewhere], words
+    assert found(store, search="horse") == []
+    assert found(store, search="") == [elsewhere, cat]
+
+
+@pytest.mark.parametrize("sign", ["%", "_", "\\", "%%", "a_b", "' OR 1=1 --", '"'])
+def test_signs_in_a_search_stand_for_themselves(store, machine, sign):
+    named(store, machine, "aXb plain.png")
+    wanted = named(store, machine, f"with {sign} in it.png")
+    assert found(store, search=sign) == [wanted]
+
+
+def test_a_batch_is_found_by_the_state_and_the_model_of_a_picture(store, machine):
+    done = named(store, machine, "cat.png")
+    a_finished_job(store)
+    waits = named(store, machine, "cat.png", "dog.png", model="other")
+    refused = batches.NewJob("huge.png", MODEL, Failure("TOO_BIG", "Too big."), scale=4)
+    machine.passes(seconds=1)
+    mixed = batches.create(
+        store,
+        a_user(store),
+        [refused, batches.NewJob("a.png", MODEL, kept(store), scale=4)],
+        options={},
+    ).id
+    assert found(store, states=[State.SUCCEEDED]) == [done]
+    assert found(store, states=[State.FAILED]) == [mixed]
+    assert found(store, states=[State.QUEUED, State.RUNNING]) == [mixed, waits]
+    assert found(store, states=[State.CANCELED]) == []
+    assert found(store, model="other") == [waits]
+    assert found(store, model=MODEL, search="cat") == [done]
+    # One picture must be all of it: the one that failed has another name.
+    assert found(store, states=[State.FAILED], search="a.png") == []
+    assert history.models(store, a_user(store)) == ("other", MODEL)
+    assert history.models(store, a_user(store, "eve")) == ()
+
+
+def test_a_search_goes_on_page_by_page_and_its_cursor_is_good_for_others(store, machine):
+    cats = []
+    for number in range(5):
+        cats.append(named(store, machine, f"cat {number}.png"))
+        named(store, machine, f"dog {number}.png")
+    first = history.page(store, a_user(store), search="CAT", limit=2)
+    assert ids(first.items) == cats[:2:-1]
+    named(store, machine, "cat 9.png")
+    second = history.page(store, a_user(store), search="CAT", limit=2, cursor=first.next_cursor)
+    assert ids(second.items) == cats[2:0:-1]
+    last = history.page(store, a_user(store), search="CAT", limit=2, cursor=second.next_cursor)
+    assert (ids(last.items), last.next_cursor) == (cats[:1], None)
+    assert len(found(store, cursor=first.next_cursor)) == 6
+
+
+def test_tries_and_conversions_are_no_part_of_the_history(store, machine):
+    user = a_user(store)
+    upscaled = a_batch(store, user)
+    spot = batches.NewJob("spot.png", "a try alone", kept(store), scale=4)
+    batches.create(store, user, [spot], options={}, kind=Kind.TRY)
+    assert ids(history.page(store, user).items) == [upscaled]
+    assert history.models(store, user) == (MODEL,)
+
+
+def test_nobody_finds_what_is_somebody_elses(store, machine):
+    named(store, machine, "cat.png")
+    assert history.page(store, a_user(store, "eve"), search="cat").items == ()
+
+
+def test_on_postgresql_names_are_compared_by_its_own_lower():
+    sql = str(select(contains(Job.name, "50%")).compile(dialect=postgresql.dialect()))
+    assert "lower(job.name) LIKE lower(%(param_1)s" in sql
+    assert "ESCAPE" in sql
 
 
 # --- what is alive now -----------------------------------------------------------------------

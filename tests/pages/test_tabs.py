@@ -1,6 +1,7 @@
 """What the tabs ask, answered on a real service: as the JavaScript of the page asks it."""
 
 import asyncio
+import io
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +13,17 @@ import pytest
 from starlette.requests import Request
 
 from app.settings import Settings
-from db import batches, history
+from db import batches, files, history
+from db.work import Role
+from inference.errors import InvalidOptions
+from inference.options import Options
 from pages import asking, blocks
 from pages import history as history_tab
 from pages import upscale as upscale_tab
 from pages.visitor import KEY, Visitor
+from tasks import orders
 from tasks.service import Service
+from tasks.submissions import Upload
 from tests.tasks.conftest import Submit, ada, bob, machine, service, settings, submit, upload
 from tests.tasks.pictures import FAST, picture
 
@@ -165,6 +171,7 @@ def test_others_files_and_batches_are_not_there(
     )
     assert code("upscale", "cancel", {"batch": batch, "job": None}) == "NOT_FOUND"
     assert code("history", "delete", {"batch": batch}) == "NOT_FOUND"
+    assert code("history", "again", {"batch": batch, "key": key()}) == "NOT_FOUND"
 
 
 def test_what_is_refused_is_an_answer_with_a_sentence(
@@ -232,13 +239,97 @@ def test_the_history_goes_on_where_a_page_ended(
     assert rest["next_cursor"] is None
 
 
+def test_the_history_is_looked_through_by_state_model_and_name(
+    service: Service, ada: UUID, put: Put
+) -> None:
+    upscale_tab.submit(service, visitor(ada), press(put(ada, "ÜBER.png"), put(ada, "x", b"no")))
+    upscale_tab.submit(service, visitor(ada), press(put(ada, "cat 100%.png")))
+
+    def found(**what: str) -> list[str]:
+        items = history_tab.page(service, visitor(ada), what)["items"]
+        return [batch["jobs"][0]["name"] for batch in items]
+
+    assert found(search="u\u0308ber") == ["ÜBER.png"]
+    assert found(search=" \u202e0%\0 ") == ["cat 100%.png"]
+    assert found(state="failed") == ["ÜBER.png"]
+    assert found(state="open") == ["cat 100%.png", "ÜBER.png"]
+    assert found(state="succeeded") == found(model="another") == []
+    answer = history_tab.page(service, visitor(ada), {"model": FAST})
+    assert len(answer["items"]) == 2
+    assert answer["used"] == (FAST,)
+    assert answer["models"][FAST]["installed"]
+
+
+def test_pictures_run_again_as_they_were_or_with_what_was_changed(
+    service: Service, ada: UUID, upload: Callable[..., Upload]
+) -> None:
+    ordered = Options(
+        model="realesr-general-x4v3",
+        width=70,
+        output_format="webp",
+        lossless=True,
+        metadata="none",
+        denoise=0.5,
+        mark=False,
+    )
+    options = orders.kept_options(ordered)
+    first = batches.create(
+        service.store,
+        ada,
+        [
+            batches.NewJob(
+                "cat.png",
+                ordered.model,
+                files.keep(service.store, io.BytesIO(picture()), Role.ORIGINAL, format="png"),
+                options=options,
+                **orders.kept_size(ordered),
+            )
+        ],
+        options=options,
+    ).id
+
+    def again(**settings: Any) -> dict[str, Any]:
+        what = {"batch": str(first), "settings": settings, "key": key()}
+        return history_tab.again(service, visitor(ada), what)["batch"]["options"]
+
+    changed = again(model=FAST, format="webp", quality=95)
+    assert changed == options | {
+        "model": FAST,
+        "denoise": None,
+        "scale": None,
+        "width": 70,
+        "height": None,
+        "long_side": None,
+    }
+    changed = again(model=FAST, scale=8, format="same", quality=60)
+    assert (changed["scale"], changed["width"], changed["output_format"]) == (8, None, None)
+    assert (changed["quality"], changed["lossless"], changed["metadata"]) == (60, False, "none")
+    assert again(model=FAST, long_side=99, format="png", quality=95)["long_side"] == 99
+    with pytest.raises(InvalidOptions, match="contradict"):
+        again(model=FAST, scale=4, long_side=99, format="png", quality=95)
+    with pytest.raises(InvalidOptions, match="quality of 0"):
+        again(model=FAST, scale=4, format="png", quality=0)
+
+
+def test_a_press_of_run_again_repeated_after_a_lost_answer_is_one_batch(
+    service: Service, ada: UUID, submit: Submit
+) -> None:
+    what = {"batch": str(submit(ada)), "key": key()}
+
+    first = history_tab.again(service, visitor(ada), what)["batch"]
+
+    assert history_tab.again(service, visitor(ada), what)["batch"]["id"] == first["id"]
+    assert len(history.page(service.store, ada).items) == 2
+
+
 def test_delete_now_answers_with_the_receipts(service: Service, ada: UUID, submit: Submit) -> None:
     batch_id = submit(ada)
 
     batch = history_tab.delete(service, visitor(ada), {"batch": str(batch_id)})["batch"]
 
     (job,) = batch["jobs"]
-    assert list(job["receipts"]) == ["original"]
+    assert list(job["receipts"]) == list(job["deleted_at"]) == ["original"]
+    assert job["deleted_at"]["original"].endswith("Z")
     assert not any(job["files"].values())
     assert batches.live_files(service.store, batch_id, ada) == []
 

@@ -15,14 +15,21 @@ export const focusOn = (section) => section.querySelector("h2").focus();
  * the same text, where there is one: over plain HTTP there is only the old way of copying. */
 export function copying({ label, name, kind = "", text, field, say }) {
   const button = make(`button.act.${kind || "copy"}`, { type: "button", "aria-label": name ?? null }, label);
-  let later;
   button.addEventListener("click", async () => {
-    const words = (await copied(text(), field)) ? t("account.copied") : t("account.press_copy");
+    keepWidth();
+    const done = await copied(text(), field);
+    const words = done ? t("account.copied") : t("account.press_copy");
     write(button, words);
+    keepWidth();
     say(words);
-    clearTimeout(later);
-    later = setTimeout(() => write(button, label), 2500);
+    // Where it is not the field's, to be copied from by hand.
+    if (done) button.focus();
   });
+  // It says so until one turns to something else; what stands beside it does not move.
+  button.addEventListener("blur", () => write(button, label));
+  const keepWidth = () => {
+    button.style.minWidth = `${button.offsetWidth}px`;
+  };
   return button;
 }
 

@@ -11,6 +11,7 @@ import { newKey, pictures, when } from "./words.js";
 
 const SECOND = 1000;
 const SKELETONS = 3;
+const FEW = 20;
 const MOST = 100;
 
 export function start(part) {
@@ -22,6 +23,8 @@ class History {
   #rows = new Map();
   #cursor = null;
   #asked = 0;
+  /** What was looked for when the rows were shown that are. */
+  #shownFor = null;
   #isSeen = false;
 
   constructor({ element, props }) {
@@ -29,7 +32,7 @@ class History {
     this.props = props;
     this.models = props.models;
     this.ask = asker(props);
-    this.sift = new Sift(() => this.#lookAgain());
+    this.sift = new Sift(() => this.#refresh());
     this.problem = make("span");
     const retry = make("button.act", { type: "button", onclick: () => this.#refresh() }, t("history.retry"));
     this.trouble = make("div.trouble", { role: "alert", hidden: true }, this.problem, retry);
@@ -59,10 +62,17 @@ class History {
   }
 
   async #refresh() {
-    const shown = this.#rows.size;
-    const answer = await this.#page({ limit: Math.min(MOST, Math.max(20, shown)) });
-    this.skeleton.remove();
+    const wanted = JSON.stringify(this.sift.wanted);
+    const isOther = wanted !== this.#shownFor;
+    if (isOther && this.#shownFor) {
+      set(this.list, { "aria-busy": "true" });
+      this.more.disabled = true;
+    }
+    const most = isOther ? FEW : Math.min(MOST, Math.max(FEW, this.#rows.size));
+    const answer = await this.#page({ limit: most });
     if (!answer) return;
+    if (isOther) this.#clear();
+    this.#shownFor = wanted;
     this.#forget(answer);
     this.#take(answer.items);
     // With more shown than one answer holds, where the next page begins is still what it was.
@@ -73,24 +83,15 @@ class History {
   }
 
   /** Something else is looked for: none of what is shown may belong to it. */
-  async #lookAgain() {
-    set(this.list, { "aria-busy": "true" });
-    const answer = await this.#page({});
-    if (!answer) return;
-    set(this.list, { "aria-busy": null });
+  #clear() {
     this.#rows.clear();
     this.list.replaceChildren();
-    this.#take(answer.items);
-    this.#goOn(answer.next_cursor);
-    this.sift.keep();
-    this.#say();
   }
 
   async #more() {
     this.more.disabled = true;
     const first = this.#rows.size;
     const answer = await this.#page({ cursor: this.#cursor });
-    this.more.disabled = false;
     if (!answer) return;
     const hadFocus = document.activeElement === this.more || document.activeElement === document.body;
     this.#take(answer.items);
@@ -215,7 +216,11 @@ class History {
   async #page(where) {
     const number = ++this.#asked;
     const answer = await this.#question("page", { ...where, ...this.sift.wanted });
-    if (number !== this.#asked || !answer) return null;
+    if (number !== this.#asked) return null;
+    this.skeleton.remove();
+    set(this.list, { "aria-busy": null });
+    this.more.disabled = false;
+    if (!answer) return null;
     this.models = answer.models;
     live.learn({ now: answer.now });
     return answer;
@@ -230,6 +235,7 @@ class History {
     } catch (problem) {
       this.trouble.hidden = false;
       write(this.problem, problem.message);
+      this.trouble.scrollIntoView({ block: "nearest" });
       return null;
     }
   }

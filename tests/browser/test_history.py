@@ -76,9 +76,9 @@ def test_a_row_says_how_it_was_made_and_after_deletion_what_went_and_when(
     expect(row.locator(".stack img")).to_have_count(2)
     expect(row).to_contain_text("up to 96 × 64")
     expect(row).to_contain_text("Anime video, fastest · WebP 95")
-    expect(row).to_contain_text(re.compile(r"\d+ s of work"))
+    expect(row).to_contain_text(re.compile(r" of work · (today|yesterday) \d\d"))
     expect(row).to_contain_text("2 done, 1 failed")
-    expect(row).to_contain_text("readable for 47 h 59 min")
+    expect(row).to_contain_text(re.compile(r"readable for 47 h \d+ min"))
 
     opener = row.get_by_role("button", name="Open")
     expect(opener).to_have_attribute("aria-expanded", "false")
@@ -112,10 +112,10 @@ def test_a_row_says_how_it_was_made_and_after_deletion_what_went_and_when(
     question.get_by_role("button", name="Delete 3 pictures now").click()
 
     expect(row).to_have_class(re.compile("gone"))
-    expect(row).to_contain_text(re.compile(r"deleted today \d\d:\d\d · 8 receipts"))
+    expect(row).to_contain_text(re.compile(r"deleted (today|yesterday) \d\d:\d\d · 8 receipts"))
     expect(row.locator(".receipts li")).to_have_count(8)
     expect(row.locator(".receipts li").first).to_contain_text(
-        re.compile(r"Original deleted today \d\d:\d\d, receipt [0-9a-f-]{36}")
+        re.compile(r"Original deleted (today|yesterday) \d\d:\d\d, receipt [0-9a-f-]{36}")
     )
     expect(row.get_by_role("button", name="Run again")).to_have_count(0)
     expect(row.get_by_role("link")).to_have_count(0)
@@ -217,7 +217,7 @@ def test_a_row_counts_down_and_remains_when_its_time_is_over(
     row = row_of(page, "cat.png")
     # In the last hour every second can be seen to go.
     left = row.locator(".life small")
-    expect(left).to_have_text(re.compile(r"readable for 11 min \d+ s"))
+    expect(left).to_have_text(re.compile(r"readable for \d+ min( \d+ s)?"))
     expect(left).not_to_have_text(left.inner_text())
 
     let_time_pass(service, batch_id, 0.3)

@@ -66,6 +66,7 @@ bench: $(VENV)/bench-installed weights  ## Measure on this machine: hours; BENCH
 	  --json $(RESULTS)/bench.json --plots $(RESULTS) $(BENCH)
 	$(BIN)/python -m tasks.bench --models $(TEST_MODELS)
 	$(BIN)/python -m app.bench --models $(TEST_MODELS)
+	$(BIN)/python -m app.bench_viewer --models $(TEST_MODELS)
 
 bench-table: install  ## Compare with a paper's table: SETS=folder with Set5 and Set14
 	@test -n "$(SETS)" || { echo "Say where the sets are: make bench-table SETS=folder"; exit 2; }

@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
 
 from db import counts, files
 from db.errors import NotFound, TooManyOpenJobs
 from db.hours import KEPT
-from db.outcomes import Failure, failed, waiting
+from db.outcomes import Failure, count, failed, waiting
 from db.people import User
 from db.store import Store
 from db.upkeep import Metric
@@ -29,8 +30,9 @@ class NewJob:
 
     name: str
     model: str
-    original: files.Kept | Failure
-    """Its bytes, or why they were refused: then the job has failed from the start, alone."""
+    original: files.Kept | Failure | None
+    """Its bytes, or why they were refused: then the job has failed from the start, alone. None for
+    a conversion, which is made of another job's result."""
     scale: int | None = None
     target_width: int | None = None
     target_height: int | None = None
@@ -93,7 +95,9 @@ def create(
             .on_conflict_do_nothing(index_elements=["user_id", "idempotency_key"])
         ).rowcount
         if inserted:
-            _limit(rows, user_id, new_jobs, most_open_jobs)
+            _limit(rows, user_id, kind, new_jobs, most_open_jobs)
+            if kind is not Kind.UPSCALE:
+                counts.add(rows, now, Metric.FEATURE, kind)
             for number, job in enumerate(new_jobs, start=1):
                 _add_job(store, rows, (batch_id, user_id, kind), number, job, now, ends)
     if not inserted:
@@ -114,56 +118,92 @@ def find_by_key(store: Store, user_id: UUID, idempotency_key: str) -> UUID | Non
         )
 
 
-def cancel(store: Store, batch_id: UUID, user_id: UUID, job_id: UUID | None = None) -> int:
+def cancel(
+    store: Store,
+    batch_id: UUID,
+    user_id: UUID,
+    job_id: UUID | None = None,
+    *,
+    conversions: bool = False,
+) -> int:
     """Ends what waits and asks what runs to stop; returns how many jobs that concerns.
 
-    From now on no job of the batch can succeed; with `job_id`, only this one cannot. Raises
-    `NotFound`, for a job of another batch too.
+    From now on no job of the batch can succeed; with `job_id`, only this one cannot. With
+    `conversions`, what is being made of its results cannot either. Raises `NotFound`, for a job of
+    another batch too.
     """
-    concerned = Job.batch_id == batch_id
+    concerned: ColumnElement[bool] = Job.batch_id == batch_id
     if job_id is not None:
         concerned = and_(concerned, Job.id == job_id)
+    if conversions:
+        concerned = or_(concerned, _made_of(batch_id))
     with store.writing() as rows:
         _check_owner(rows, batch_id, user_id)
         if job_id is not None and rows.scalar(select(Job.id).where(concerned)) is None:
             raise NotFound
         now = store.clock.now()
-        queued = rows.execute(
+        queued = rows.scalars(
             update(Job)
             .where(concerned, Job.state == State.QUEUED)
             .values(state=State.CANCELED, finished_at=now)
-        ).rowcount
-        counts.add(rows, now, Metric.CANCELED, number=queued)
+            .returning(Job.kind)
+        ).all()
+        for kind in queued:
+            count(rows, now, State.CANCELED, kind)
         running = rows.execute(
             update(Job).where(concerned, Job.state == State.RUNNING).values(cancel_requested=True)
         ).rowcount
-    return queued + running
+    return len(queued) + running
 
 
-def live_files(store: Store, batch_id: UUID, user_id: UUID) -> list[UUID]:
-    """The batch's files that still have bytes. Raises `NotFound`.
+def live_files(
+    store: Store, batch_id: UUID, user_id: UUID, *, conversions: bool = False
+) -> list[UUID]:
+    """The batch's files that still have bytes; with `conversions`, instead, those that were made of
+    its results. Raises `NotFound`.
 
     After `cancel`, no other will come: deleting a batch is to cancel it, then to erase these.
     """
+    whose = _made_of(batch_id) if conversions else Job.batch_id == batch_id
     with store.reading() as rows:
         _check_owner(rows, batch_id, user_id)
         found = rows.scalars(
-            select(File.id)
-            .join(Job, Job.id == File.job_id)
-            .where(Job.batch_id == batch_id, File.deleted_at.is_(None))
+            select(File.id).join(Job, Job.id == File.job_id).where(whose, File.deleted_at.is_(None))
         )
         return list(found)
 
 
-def _limit(rows: Connection, user_id: UUID, new_jobs: Sequence[NewJob], most: int | None) -> None:
+def unfinished(store: Store, user_id: UUID, kind: Kind) -> list[UUID]:
+    """The user's batches of this kind with a job that waits or runs."""
+    with store.reading() as rows:
+        return list(
+            rows.scalars(
+                select(Job.batch_id)
+                .where(Job.user_id == user_id, Job.finished_at.is_(None), Job.kind == kind)
+                .distinct()
+            )
+        )
+
+
+def _made_of(batch_id: UUID) -> ColumnElement[bool]:
+    """Jobs that convert a result of this batch."""
+    source = aliased(Job)
+    return Job.source_id.in_(select(source.id).where(source.batch_id == batch_id))
+
+
+def _limit(
+    rows: Connection, user_id: UUID, kind: Kind, new_jobs: Sequence[NewJob], most: int | None
+) -> None:
     if most is None:
         return
     unfinished = rows.scalar(
         select(func.count()).where(
-            Job.user_id == user_id, Job.state.in_([State.QUEUED, State.RUNNING])
+            Job.user_id == user_id,
+            Job.kind == kind,
+            Job.state.in_([State.QUEUED, State.RUNNING]),
         )
     )
-    more = sum(isinstance(job.original, files.Kept) for job in new_jobs)
+    more = sum(not isinstance(job.original, Failure) for job in new_jobs)
     if (unfinished or 0) + more > most:
         raise TooManyOpenJobs
 
@@ -179,7 +219,7 @@ def _add_job(
 ) -> None:
     batch_id, user_id, kind = of
     job_id = uuid4()
-    outcome = waiting() if isinstance(job.original, files.Kept) else failed(job.original, now)
+    outcome = failed(job.original, now) if isinstance(job.original, Failure) else waiting()
     rows.execute(
         insert(Job).values(
             id=job_id,
@@ -199,11 +239,12 @@ def _add_job(
             **outcome,
         )
     )
-    counts.add(rows, now, Metric.SUBMITTED)
+    if kind is Kind.UPSCALE:
+        counts.add(rows, now, Metric.SUBMITTED)
     if isinstance(job.original, files.Kept):
         files.add_row(store, rows, job.original, user_id=user_id, job_id=job_id, expires_at=ends)
-    else:
-        counts.add(rows, now, Metric.FAILED)
+    elif isinstance(job.original, Failure):
+        count(rows, now, State.FAILED, kind)
 
 
 def _check_owner(rows: Connection, batch_id: UUID, user_id: UUID) -> None:

@@ -38,7 +38,7 @@ from db.holds import held
 from db.hours import EXPORT_KEPT, PROMISE_WITHIN
 from db.store import Store
 from db.upkeep import Metric
-from db.work import Cause, File, Job, Role
+from db.work import Cause, File, Job, Kind, Role
 
 _READ = 1024 * 1024
 _BUFFER = 64 * 1024
@@ -277,9 +277,14 @@ def open(store: Store, file: Stored) -> io.BufferedReader:
 
 
 def note_download(store: Store, file: Stored) -> None:
-    """Remembers that the owner has the file; called when all of it was sent."""
+    """Remembers that the owner has the file; called when all of it was sent.
+
+    What came of a try is looked at, not downloaded, and is not counted.
+    """
     now = store.clock.now()
     with store.writing() as rows:
+        if rows.scalar(select(Job.kind).where(Job.id == file.job_id)) == Kind.TRY:
+            return
         rows.execute(
             update(File)
             .where(File.id == file.id, File.first_downloaded_at.is_(None))

@@ -62,6 +62,7 @@ def page(
     """The user's batches of upscaled pictures, the newest first: `limit` of them, at least 1 and at
     most 100.
 
+    Tries and conversions are not among them: they belong to what they were made for.
     With `states`, `model` or `search`, those with a picture that is in one of the states, was made
     with the model, and has the words in its name, large letters or small: one picture, all of it.
     A page goes on where the last one ended, whatever has been submitted since; its cursor is a

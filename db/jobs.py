@@ -17,13 +17,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 from sqlalchemy.orm import aliased
 
-from db import counts, files
+from db import files
 from db.errors import Gone, JobCanceled, LeaseLost
 from db.hours import START_WITHIN
 from db.outcomes import Failure, count, ended, failed, waiting
 from db.people import User
 from db.store import Store
-from db.upkeep import Metric
 from db.work import Batch, File, Job, Kind, Role, State
 
 LEASE = timedelta(seconds=30)
@@ -40,6 +39,7 @@ class Claim:
     user_id: UUID
     worker_id: UUID
     original_id: UUID
+    """Its original, or, of a conversion, the result that is converted."""
     kind: Kind
     name: str
     model: str
@@ -86,9 +86,7 @@ def claim_next(
         expires_at = rows.execute(
             select(Batch.expires_at).where(Batch.id == job.batch_id)
         ).scalar_one()
-        original_id = rows.execute(
-            select(File.id).where(File.job_id == job.id, File.role == Role.ORIGINAL)
-        ).scalar_one()
+        original_id = rows.execute(select(File.id).where(*_made_from(job))).scalar_one()
     return Claim(
         job_id=job.id,
         batch_id=job.batch_id,
@@ -105,6 +103,13 @@ def claim_next(
         options=job.options,
         expires_at=expires_at,
     )
+
+
+def _made_from(job: Any) -> tuple[ColumnElement[bool], ...]:
+    """The file that a job works on, whether or not its bytes still exist."""
+    if job.source_id is None:
+        return File.job_id == job.id, File.role == Role.ORIGINAL
+    return File.job_id == job.source_id, File.role == Role.RESULT
 
 
 def _next_in_turn(now: datetime, loaded: Collection[str], kinds: Collection[Kind]) -> Any:
@@ -176,6 +181,8 @@ def finish(
         ).rowcount
         if not done:
             raise _reason_for_nothing(rows, claim)
+        if claim.kind is Kind.CONVERT and _is_hidden(rows, claim.original_id):
+            raise Gone  # deleted since: what was made of it goes, too
         for one in kept:
             files.add_row(
                 store,
@@ -185,7 +192,7 @@ def finish(
                 job_id=claim.job_id,
                 expires_at=claim.expires_at,
             )
-        counts.add(rows, now, Metric.SUCCEEDED)
+        count(rows, now, State.SUCCEEDED, claim.kind)
 
 
 def fail(store: Store, claim: Claim, failure: Failure, *, again: bool) -> State:
@@ -209,7 +216,7 @@ def fail(store: Store, claim: Claim, failure: Failure, *, again: bool) -> State:
         else:
             values = failed(failure, now)
         rows.execute(update(Job).where(_leased(claim)).values(**values, attempts=attempts))
-        count(rows, now, values["state"])
+        count(rows, now, values["state"], claim.kind)
     return State(values["state"])
 
 
@@ -224,7 +231,7 @@ def end_canceled(store: Store, claim: Claim) -> None:
         ).rowcount
         if not stopped:
             raise LeaseLost
-        counts.add(rows, now, Metric.CANCELED)
+        count(rows, now, State.CANCELED, claim.kind)
 
 
 def hand_back(store: Store, claim: Claim) -> None:
@@ -240,7 +247,7 @@ def hand_back(store: Store, claim: Claim) -> None:
             .values(**ended(State.CANCELED, now))
         ).rowcount
         if canceled:
-            counts.add(rows, now, Metric.CANCELED)
+            count(rows, now, State.CANCELED, claim.kind)
         rows.execute(update(Job).where(_leased(claim)).values(**waiting()))
 
 
@@ -263,6 +270,11 @@ def _touch(store: Store, claim: Claim, values: Mapping[str, Any]) -> bool:
     if stop is None:
         raise LeaseLost
     return bool(stop)
+
+
+def _is_hidden(rows: Connection, file_id: UUID) -> bool:
+    hidden_at = rows.scalar(select(File.hidden_at).where(File.id == file_id))
+    return hidden_at is not None
 
 
 def _reason_for_nothing(rows: Connection, claim: Claim) -> JobCanceled | LeaseLost:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from db import counts
 from db.upkeep import Metric
-from db.work import State
+from db.work import Kind, State
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,10 @@ def waiting() -> dict[str, Any]:
     return {"state": State.QUEUED, "lease_owner": None, "lease_until": None}
 
 
-def count(rows: Connection, now: datetime, state: State) -> None:
-    """Counts a job that has ended in `state`; one that waits again is not counted."""
-    if state is not State.QUEUED:
-        counts.add(rows, now, Metric(state))
+def count(rows: Connection, now: datetime, state: State, kind: str, number: int = 1) -> None:
+    """Counts jobs that have ended in `state`; what waits again is not counted.
+
+    Of pictures that are upscaled only: a try or a conversion is counted when it is asked for.
+    """
+    if state is not State.QUEUED and kind == Kind.UPSCALE:
+        counts.add(rows, now, Metric(state), number=number)

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import and_, select, update
 
-from db import counts
 from db.hours import START_WITHIN
 from db.outcomes import Failure, count, ended, failed, waiting
 from db.store import Store
-from db.upkeep import Metric
 from db.work import Batch, Job, State
 
 INTERRUPTIONS = 5
@@ -48,7 +46,7 @@ def recover(store: Store) -> Recovered:
     with store.writing() as rows:
         now = store.clock.now()
         left = rows.execute(
-            select(Job.id, Job.interruptions, Job.cancel_requested)
+            select(Job.id, Job.kind, Job.interruptions, Job.cancel_requested)
             .where(Job.state == State.RUNNING, Job.lease_until < now)
             .with_for_update(skip_locked=True)
         ).all()
@@ -64,7 +62,7 @@ def recover(store: Store) -> Recovered:
             rows.execute(
                 update(Job).where(Job.id == job.id).values(**values, interruptions=interruptions)
             )
-            count(rows, now, values["state"])
+            count(rows, now, values["state"], job.kind)
             states.append(values["state"])
     return Recovered(*(states.count(s) for s in (State.QUEUED, State.FAILED, State.CANCELED)))
 
@@ -77,11 +75,13 @@ def fail_overdue(store: Store) -> int:
         expired = Job.batch_id.in_(select(Batch.id).where(Batch.expires_at <= now))
         number = 0
         for condition, reason in ((expired, EXPIRED), (never, NOT_STARTED)):
-            overdue = rows.execute(
+            kinds = rows.scalars(
                 update(Job)
                 .where(Job.state == State.QUEUED, condition)
                 .values(**failed(reason, now))
-            ).rowcount
-            counts.add(rows, now, Metric.FAILED, number=overdue)
-            number += overdue
+                .returning(Job.kind)
+            ).all()
+            for kind in kinds:
+                count(rows, now, State.FAILED, kind)
+            number += len(kinds)
     return number

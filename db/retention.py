@@ -141,10 +141,11 @@ def past_its_class(table: Table, now: datetime) -> ColumnElement[bool] | None:
         # However old, a row is the only thing that leads to its bytes.
         conditions.append(table.c.deleted_at.is_not(None))
     for other in models.METADATA.sorted_tables:
+        referring = other.alias()  # a table may refer to itself
         for column in other.columns:
             for key in column.foreign_keys:
                 if key.column.table is table:
-                    conditions.append(~exists().where(column == key.column))
+                    conditions.append(~exists().where(referring.c[column.name] == key.column))
     return and_(*conditions)
 
 

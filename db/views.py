@@ -52,7 +52,7 @@ class JobView:
     progress_done: int
     progress_total: int
     position: int | None
-    """1 is next; None when it does not wait."""
+    """1 is next; None when it does not wait, or is ahead of the queue."""
     cancel_requested: bool
     created_at: datetime
     started_at: datetime | None
@@ -108,7 +108,7 @@ def views_of(
     these = {"batch_ids": [batch.id for batch in batches]}
     jobs = rows.execute(_JOBS, these).all()
     files = rows.execute(_FILES, these).all()
-    waits = any(job.state == State.QUEUED for job in jobs)
+    waits = any(job.state == State.QUEUED and job.kind == Kind.UPSCALE for job in jobs)
     places = positions(rows, user_id) if waits else {}
     files_of: dict[UUID, list[FileView]] = defaultdict(list)
     for file in files:

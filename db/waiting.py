@@ -5,7 +5,7 @@ else's jobs, only as many as there are rounds until this one. Knows numbers of j
 many seconds they take is for those to say who know the machine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select
 
 from db.people import User
 from db.store import Store
-from db.work import File, Job, Role, State
+from db.work import File, Job, Kind, Role, State
 
 _RECENT = 200
 
@@ -34,6 +34,8 @@ class _Queue:
     length: int
 
 
+# Tries and conversions are ahead of the queue: nobody waits for them, and they wait for nobody.
+_IN_TURN = Job.kind == Kind.UPSCALE
 _REPEATED = Job.attempts + Job.interruptions > 0
 
 # Built once, because every open page asks every second.
@@ -43,6 +45,7 @@ _OWN = (
         Job.user_id == bindparam("user_id"),
         Job.finished_at.is_(None),  # says nothing new, but there is an index for it
         Job.state == State.QUEUED,
+        _IN_TURN,
     )
     .order_by(_REPEATED, Job.created_at, Job.batch_id, Job.number)
 )
@@ -55,7 +58,7 @@ _FIRSTS = (
         func.count().label("length"),
     )
     .join(User, User.id == Job.user_id)
-    .where(Job.state == State.QUEUED)
+    .where(Job.state == State.QUEUED, _IN_TURN)
     .group_by(Job.user_id, User.last_claimed_at, _REPEATED)
 )
 
@@ -83,12 +86,14 @@ def positions(rows: Connection, user_id: UUID) -> dict[UUID, int]:
 
 
 def open_jobs(store: Store, user_id: UUID) -> int:
-    """The user's unfinished jobs."""
+    """The user's unfinished pictures."""
     with store.reading() as rows:
         return (
             rows.scalar(
                 select(func.count()).where(
-                    Job.user_id == user_id, Job.state.in_([State.QUEUED, State.RUNNING])
+                    Job.user_id == user_id,
+                    _IN_TURN,
+                    Job.state.in_([State.QUEUED, State.RUNNING]),
                 )
             )
             or 0
@@ -96,9 +101,22 @@ def open_jobs(store: Store, user_id: UUID) -> int:
 
 
 def queued_jobs(store: Store) -> int:
-    """All waiting jobs: how many nudges are certainly enough."""
+    """All waiting pictures: how many nudges are certainly enough."""
     with store.reading() as rows:
-        return rows.scalar(select(func.count()).where(Job.state == State.QUEUED)) or 0
+        return rows.scalar(select(func.count()).where(Job.state == State.QUEUED, _IN_TURN)) or 0
+
+
+_ONE_OF = (
+    select(Job.id)
+    .where(Job.state == State.QUEUED, Job.kind.in_(bindparam("kinds", expanding=True)))
+    .limit(1)
+)
+
+
+def is_any_queued(store: Store, kinds: Collection[Kind]) -> bool:
+    """Whether a job of these kinds waits. Asked a few times a second: one look into an index."""
+    with store.reading() as rows:
+        return rows.scalar(_ONE_OF, {"kinds": list(kinds)}) is not None
 
 
 def backlog(store: Store, user_id: UUID, new_jobs: int) -> Backlog:
@@ -118,7 +136,7 @@ def backlog(store: Store, user_id: UUID, new_jobs: int) -> Backlog:
                 ),
             )
             .join(File, and_(File.job_id == Job.id, File.role == Role.ORIGINAL))
-            .where(Job.state.in_([State.QUEUED, State.RUNNING]))
+            .where(_IN_TURN, Job.state.in_([State.QUEUED, State.RUNNING]))
             .group_by(Job.user_id, Job.state, Job.model)
         ).all()
     waiting: dict[UUID, int] = {}
@@ -146,7 +164,7 @@ def pace(store: Store) -> Mapping[str, float]:
         done = rows.execute(
             select(Job.model, Job.started_at, Job.finished_at, File.width, File.height)
             .join(File, and_(File.job_id == Job.id, File.role == Role.ORIGINAL))
-            .where(Job.state == State.SUCCEEDED, File.width.is_not(None))
+            .where(_IN_TURN, Job.state == State.SUCCEEDED, File.width.is_not(None))
             .order_by(Job.finished_at.desc())
             .limit(_RECENT)
         ).all()

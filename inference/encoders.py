@@ -69,12 +69,12 @@ def check_memory(
     if needed > bytes_free:
         raise FormatCannotHold(
             f"A {_NAMES[output_format]} file is made in one piece, which can take "
-            f"{_amount(needed)} of memory for {size} pixels; {_amount(bytes_free)} may be used.",
+            f"{amount(needed)} of memory for {size} pixels; {amount(bytes_free)} may be used.",
             "Choose PNG, which is written a few rows at a time, or a smaller size.",
         )
 
 
-def _amount(count: int) -> str:
+def amount(count: int) -> str:
     """As people say it: `11 GB`, `1.6 GB`, `27 MB`."""
     if count < 1e9:
         return f"{count / 1e6:.0f} MB"

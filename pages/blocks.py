@@ -12,6 +12,7 @@ import gradio as gr
 from app.settings import Settings
 from pages import permits, upscale
 from pages.account import place_account
+from pages.ahead import place_ahead
 from pages.asking import EVENT, asking_visitor, script
 from pages.errors import told
 from pages.history import place_history
@@ -45,6 +46,8 @@ def build_ui(
                 place_account(service, settings)
             with _tab(Tab.POLICIES):
                 place_policies(site)
+
+        place_ahead(service)
 
         def on_load(request: gr.Request) -> tuple[gr.HTML, gr.Tabs, gr.Radio, gr.HTML]:
             name = asking_visitor(request).name

@@ -32,13 +32,14 @@ def batch(view: BatchView, now: datetime) -> Json:
 
 
 def job(view: JobView, now: datetime) -> Json:
-    """One picture. Beyond the contract of a batch's JSON: `seconds_left`, of a running job's own
-    work, null until a first piece is done; `canceling`; `receipts` of files that were deleted, and
-    `deleted_at`, when each of them was."""
+    """One picture. Beyond the contract of a batch's JSON: `model`, of a try each its own;
+    `seconds_left`, of a running job's own work, null until a first piece is done; `canceling`;
+    `receipts` of files that were deleted, and `deleted_at`, when each of them was."""
     files = {_slot(file): file for file in view.files}
     return {
         "id": str(view.id),
         "name": view.name,
+        "model": view.model,
         "state": view.state.value,
         "canceling": view.cancel_requested and view.state == State.RUNNING,
         "progress": {"done": view.progress_done, "total": view.progress_total},

@@ -10,7 +10,8 @@ from tasks.service import Service
 
 
 def delete_batch(service: Service, batch_id: UUID, user_id: UUID) -> int:
-    """End what is unfinished of a batch and erase all its files; returns how many were erased.
+    """End what is unfinished of a batch and erase all its files, and what was converted from them;
+    returns how many were erased.
 
     Its rows stay, as history, with a receipt for each file. A job that is running stops within a
     second, and what it has written is discarded, for it can no longer finish. Safe to repeat.
@@ -18,16 +19,19 @@ def delete_batch(service: Service, batch_id: UUID, user_id: UUID) -> int:
     """
     erased = 0
     try:
-        batches.cancel(service.store, batch_id, user_id)
+        batches.cancel(service.store, batch_id, user_id, conversions=True)
     except StorageFull:
         # Erasing makes the room that canceling needs. What a job finishes in between goes below.
         erased = _erase_live(service, batch_id, user_id)
-        batches.cancel(service.store, batch_id, user_id)
+        batches.cancel(service.store, batch_id, user_id, conversions=True)
     erased += _erase_live(service, batch_id, user_id)
     checkpoint_truncate(service.store.rows)
     return erased
 
 
 def _erase_live(service: Service, batch_id: UUID, user_id: UUID) -> int:
-    live = batches.live_files(service.store, batch_id, user_id)
-    return files.erase(service.store, live, Cause.USER) if live else 0
+    erased = 0
+    for conversions, cause in ((True, Cause.CHILD), (False, Cause.USER)):
+        live = batches.live_files(service.store, batch_id, user_id, conversions=conversions)
+        erased += files.erase(service.store, live, cause) if live else 0
+    return erased

@@ -61,3 +61,15 @@ class TooLateForAll(Refused):
     """What is left of the originals' time is shorter than the batch would take."""
 
     code = "TOO_LATE"
+
+
+class SpotTooLarge(Refused):
+    """More of a picture than a try may have."""
+
+    code = "SPOT_TOO_LARGE"
+
+
+class NothingToTry(Refused):
+    """No model that could render the spot is installed."""
+
+    code = "NOTHING_TO_TRY"

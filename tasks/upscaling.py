@@ -6,25 +6,32 @@ the rows say what becomes of the job.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from uuid import UUID
+
+import torch
 
 from db import files, jobs, workers
 from db.errors import DamagedFile, Gone, JobCanceled, LeaseLost, StoreError
 from db.outcomes import Failure
 from db.store import Store
-from db.work import Role
+from db.work import Kind, Role
+from inference import memory
 from inference.engine import Engine
 from inference.errors import Canceled, EngineError, ModelUnavailable, OutOfMemory
 from inference.pyramid import Previews
-from tasks import orders
+from tasks import conversion, orders
+from tasks.conversion import Room
 from tasks.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
 
 # What another attempt may mend: memory that others took, a model that is being fetched.
 _PASSING = (OutOfMemory, ModelUnavailable)
+
+# A spot that is tried is shown as it is.
+_PICTURED: dict[Kind, tuple[Role, ...]] = {Kind.UPSCALE: (Role.ORIGINAL, Role.RESULT), Kind.TRY: ()}
 
 _UNEXPECTED = Failure(
     "INTERNAL", "Something went wrong on the server.", "It was tried again. Tell the operator."
@@ -35,23 +42,32 @@ class Upscaler:
     """What a worker does when it is nudged."""
 
     def __init__(
-        self, store: Store, engine: Engine, worker_id: UUID, is_leaving: Callable[[], bool]
+        self,
+        store: Store,
+        engine: Engine,
+        worker_id: UUID,
+        is_leaving: Callable[[], bool],
+        kinds: Collection[Kind] = (Kind.UPSCALE,),
+        conversions: Room = Room(),  # noqa: B008  frozen
     ) -> None:
-        """`is_leaving()` says that the worker was asked to go and can wait no longer."""
+        """`is_leaving()` says that the worker was asked to go and can wait no longer. Jobs of other
+        `kinds` are left to others."""
         self._store = store
         self._engine = engine
         self._worker_id = worker_id
         self._is_leaving = is_leaving
+        self._kinds = kinds
+        self._room = conversions
 
     def upscale_next(self) -> bool:
         """Do the job whose turn it is; false when there is none."""
-        claim = jobs.claim_next(self._store, self._worker_id, self._engine.loaded)
+        claim = jobs.claim_next(self._store, self._worker_id, self._engine.loaded, self._kinds)
         if claim is None:
             return False
         log.info("job_claimed", extra={"job": str(claim.job_id)})
         with Heartbeat(self._store, claim) as heartbeat:
             try:
-                self._upscale(claim, heartbeat)
+                self._do(claim, heartbeat)
             except (Canceled, JobCanceled, LeaseLost):
                 self._stopped(claim, heartbeat)
             except Exception as error:
@@ -61,8 +77,21 @@ class Upscaler:
         workers.seen(self._store, self._worker_id, claim.model)
         return True
 
+    def _do(self, claim: jobs.Claim, heartbeat: Heartbeat) -> None:
+        if claim.kind is not Kind.CONVERT:
+            self._upscale(claim, heartbeat)
+            return
+        conversion.convert(
+            self._store,
+            claim,
+            heartbeat,
+            lambda: heartbeat.should_stop or self._is_leaving(),
+            max_pixels=self._room.pixels,
+            bytes_free=self._room.bytes_free or memory.available(torch.device("cpu")),
+        )
+
     def _upscale(self, claim: jobs.Claim, heartbeat: Heartbeat) -> None:
-        """Make result and previews, and promise them."""
+        """Make the result, its previews where somebody will compare by them, and promise them."""
         store = self._store
         options = orders.options_of(claim)
         original = files.find(store, claim.original_id, claim.user_id)
@@ -74,7 +103,7 @@ class Upscaler:
                 stack.enter_context(
                     files.Writer(store, Role.PREVIEW, format="zip", pictures=pictured)
                 )
-                for pictured in (Role.ORIGINAL, Role.RESULT)
+                for pictured in _PICTURED[claim.kind]
             ]
             report = self._engine.upscale(
                 source,
@@ -82,13 +111,13 @@ class Upscaler:
                 options,
                 heartbeat.show,
                 lambda: heartbeat.should_stop or self._is_leaving(),
-                previews=Previews(*previews),
+                previews=Previews(*previews) if previews else None,
             )
             kept: list[files.Kept] = []
             # From here on the writers keep nothing back: what is not promised is discarded.
             stack.callback(lambda: files.discard(store, kept))
             sizes = (report.output, report.input, report.output)
-            for writer, size in zip((result, *previews), sizes, strict=True):
+            for writer, size in zip((result, *previews), sizes, strict=False):
                 kept.append(writer.finish(width=size.width, height=size.height))
             jobs.finish(store, claim, kept, orders.kept_report(report), heartbeat.units)
             kept.clear()

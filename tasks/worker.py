@@ -17,12 +17,15 @@ from db.clock import Readers
 from db.errors import StoreError
 from db.store import Store
 from tasks.crew import Crew
+from tasks.express import KINDS, Express
 from tasks.service import Service
 
 FINISH_WITHIN = 10.0
 """Seconds that a job gets to finish once the worker was asked to leave."""
 
 _STOP_WITHIN = FINISH_WITHIN + 4.0
+_WARM_AHEAD = 200_000_000
+"""Bytes of weights that the express lane keeps loaded: a try uses all models in turn."""
 _LOOK_EVERY = 0.5
 _SEEN_EVERY = 20.0
 
@@ -51,21 +54,41 @@ class _Worker:
         from inference.engine import Engine
         from inference.threads import keep_to_own_cores
         from inference.weights import ModelStore
+        from tasks.conversion import Room
         from tasks.upscaling import Upscaler
 
         keep_freed_memory()
         keep_to_own_cores()
         megabytes = self._settings.memory_megabytes
-        engine = Engine(
-            ModelStore(self._settings.models_dir),
-            self._settings.device,
-            max_input_pixels=round(self._settings.max_input_megapixels * 1e6),
-            max_output_pixels=round(self._settings.max_output_megapixels * 1e6),
-            warm_bytes=round(self._settings.warm_models_megabytes * 1e6),
-            memory_budget=None if megabytes is None else round(megabytes * 1e6),
-        )
+        budget = None if megabytes is None else round(megabytes * 1e6)
+        most_pixels = round(self._settings.max_output_megapixels * 1e6)
+
+        def new_engine(warm_bytes: int) -> Engine:
+            return Engine(
+                ModelStore(self._settings.models_dir),
+                self._settings.device,
+                max_input_pixels=round(self._settings.max_input_megapixels * 1e6),
+                max_output_pixels=most_pixels,
+                warm_bytes=warm_bytes,
+                memory_budget=budget,
+            )
+
+        warm_bytes = round(self._settings.warm_models_megabytes * 1e6)
+        engine = new_engine(warm_bytes)
         at_once = self._settings.pictures_at_once or engine.at_once
         self._ids = [workers.register(store, str(engine.device)) for _ in range(at_once)]
+        # Where pictures take turns on the device anyway, one engine is enough. On a CPU a turn may
+        # be a whole picture, so what is ahead of the queue has an engine of its own.
+        ahead = Upscaler(
+            store,
+            engine if engine.at_once > 1 else new_engine(min(warm_bytes, _WARM_AHEAD)),
+            self._ids[0],
+            lambda: time.monotonic() > self._leave_at,
+            KINDS,
+            conversions=Room(most_pixels, budget),
+        )
+        self._express = Express(store, ahead.upscale_next)
+
         upscalers = [
             Upscaler(store, engine, worker_id, lambda: time.monotonic() > self._leave_at)
             for worker_id in self._ids
@@ -84,6 +107,7 @@ class _Worker:
     def run(self, service: Service) -> int:
         consumer = service.queue.consumer(_STOP_WITHIN)
         consumer.start()
+        self._express.start()
         # After `start`, which installs huey's: those would drop the running task.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._leave)
@@ -105,6 +129,7 @@ class _Worker:
         if self._crew:  # first, so that none of them takes a further job
             self._crew.leave(self._leave_at + _STOP_WITHIN - FINISH_WITHIN - time.monotonic())
         consumer.stop(graceful=True)
+        self._express.leave(self._leave_at + _STOP_WITHIN - FINISH_WITHIN - time.monotonic())
         for worker_id in self._ids:
             workers.sign_off(service.store, worker_id)
         log.info("worker_left", extra={"worker": str(self._ids[0])})

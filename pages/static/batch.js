@@ -1,6 +1,7 @@
 // A batch on the light table: its cards follow what `/live` says.
 
 import { Card } from "./cards.js";
+import { compare } from "./comparing.js";
 import { make, moment, offer, write } from "./dom.js";
 import { enlarged, goal, isOpen, isReadable, note, pictures, share, size, thumbnail, when } from "./words.js";
 
@@ -55,7 +56,7 @@ export class BatchCards {
     if (isOpen(job.state)) {
       return job.canceling ? [] : [{ label: "Cancel", run: () => this.acts.cancel(batch, job) }];
     }
-    return new Date(batch.expires_at) > now ? results(job) : [];
+    return new Date(batch.expires_at) > now ? results(batch, job) : [];
   }
 
   #foot(batch) {
@@ -70,17 +71,11 @@ export class BatchCards {
 }
 
 /** What can be done with a finished picture. */
-export function results(job) {
+export function results(batch, job) {
   if (!isReadable(job)) return [];
   const actions = [];
   const { original_preview: before, preview: after, result } = job.files;
-  if (before && after) actions.push({ label: "Compare", kind: "strong", run: () => compare(job) });
+  if (before && after) actions.push({ label: "Compare", kind: "strong", run: () => compare(batch, job) });
   if (result) actions.push({ label: "Download", href: result });
   return actions;
-}
-
-async function compare(job) {
-  const { openCompare } = await import("./viewer.js");
-  const { original_preview: before, preview: after, result: download } = job.files;
-  openCompare({ name: job.name, before, after, download });
 }

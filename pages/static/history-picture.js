@@ -1,6 +1,7 @@
 // One picture of an open row: what came of it, how it was made, and the receipts of its files.
 
 import { results } from "./batch.js";
+import { downloads } from "./comparing.js";
 import { make, moment, offer, set, write } from "./dom.js";
 import { live } from "./live.js";
 import { t } from "./say.js";
@@ -29,6 +30,7 @@ export class Picture {
     if (drawn === this.#drawn) return;
     this.#drawn = drawn;
     this.job = job;
+    this.batch = batch;
     write(this.name, job.name);
     set(this.name, { title: job.name });
     write(this.sizes, sizes(job));
@@ -43,7 +45,8 @@ export class Picture {
   /** What can be done with it now. */
   act(isOver) {
     const { name } = this.job;
-    offer(this.acts, isOver ? [] : results(this.job).map((each) => ({ name, ...each })));
+    const actions = [...results(this.batch, this.job), ...downloads(this.batch, this.job)];
+    offer(this.acts, isOver ? [] : actions.map((each) => ({ name, ...each })));
   }
 
   #see() {

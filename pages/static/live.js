@@ -9,6 +9,8 @@ const LONGEST = 15_000;
 class Live {
   /** Every batch that was heard of since the page was opened, by id. */
   batches = new Map();
+  /** The same of tries and conversions, which are done ahead of the queue: see `ahead.js`. */
+  ahead = new Map();
   /** "fine", "lost" (no connection) or "out" (signed out). */
   connection = "fine";
   #ahead = 0;
@@ -87,11 +89,11 @@ class Live {
     for (const job of batch.jobs) {
       job.ends_at = job.seconds_left === null ? null : Number(this.now) + job.seconds_left * 1000;
     }
-    this.batches.set(batch.id, batch);
+    (batch.kind === "upscale" ? this.batches : this.ahead).set(batch.id, batch);
   }
 
   #rest() {
-    const unfinished = [...this.batches.values()].some((batch) => isOpen(batch.state));
+    const unfinished = [...this.batches.values(), ...this.ahead.values()].some((batch) => isOpen(batch.state));
     if (this.#again) this.wake();
     else if (this.connection === "lost") {
       this.#timer = setTimeout(() => this.wake(), Math.min(LONGEST, EVERY * 2 ** this.#failures));

@@ -33,8 +33,8 @@ function openSeadragon() {
  * `before` (or null) and `after` are `{host, address, info}`: an element to draw into, the address
  * of a preview, and what it says of itself. Gestures are taken by the element of `after`.
  *
- * `onChange(place)` is called when the pictures have moved: `{percent, left, top, right, bottom}`,
- * the picture's edges in CSS pixels from the element's. `onTrouble()` when a tile did not come.
+ * `onChange(place)` is called when the pictures have moved: `{percent, isFitted, left, top, right,
+ * bottom}`, the picture's edges in CSS pixels from the element's. `onTrouble()` when a tile did not come.
  */
 export async function openLayers({ before, after, isStill, onChange, onTrouble }) {
   const OpenSeadragon = await openSeadragon();
@@ -102,8 +102,14 @@ class Layers {
   }
 
   fit() {
-    this._viewport.goHome();
     this._isFitted = true;
+    this._viewport.goHome();
+    this._moved();
+  }
+
+  /** Whether the whole picture is shown, and stays so when the window changes. */
+  get isFitted() {
+    return this._isFitted;
   }
 
   /** `share` 1 is 1:1, 2 is 2:1. */
@@ -174,6 +180,7 @@ class Layers {
     const width = box.x * zoom;
     this._onChange({
       percent: Math.round((100 * zoom) / this._one),
+      isFitted: this._isFitted,
       left,
       top,
       right: whole(left + width),

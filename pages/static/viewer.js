@@ -5,9 +5,11 @@
  * looks, or of how tiles are drawn. Leaves nothing behind: what it put into the page goes with it.
  */
 
+import { t } from "./say.js";
 import { openLayers } from "./viewer-layers.js";
 import { Line } from "./viewer-line.js";
-import { buildWindow, make, styled } from "./viewer-window.js";
+import { buildWindow, dressed, make, nameWindow } from "./viewer-window.js";
+import { size } from "./words.js";
 
 const STEP = 2; // per cent of the width, per press of an arrow key
 const LEAP = 10;
@@ -15,54 +17,79 @@ const PAN = 80; // CSS pixels
 const ZOOM = Math.SQRT2;
 
 const SENTENCES = {
-  401: "You are signed out. Sign in again to see this picture.",
-  404: "This picture is not here any more.",
-  410: "This picture's 48 hours are over.",
-  429: "That was a little fast. Please try again in a minute.",
+  401: t("compare.signed_out"),
+  404: t("compare.not_here"),
+  410: t("compare.over"),
+  429: t("compare.too_fast"),
 };
-const UNREACHABLE = "The server can't be reached. Check your connection and try again.";
-const UNSHOWABLE = "This picture can't be shown right now.";
 
 let current = null;
 
 /**
- * Open the viewer. `before` (or null: then only the result is shown) and `after` are addresses of
- * previews, `/files/{id}`; `download` (or null) is the result's. `labels` may rename `{before,
- * after}`. `onClose` is called once, when everything is gone and the focus is back.
+ * Open the viewer with the picture `at` of `pictures`, from which the others can be turned to. Each
+ * is `{name, before, after, download, convert}`: `before` (or null: then only the result is shown)
+ * and `after` are addresses of previews, `/files/{id}`; `download` (or null) is the result's;
+ * `convert`, if any, makes other formats of it, see `downloads.js`. One picture may be given by
+ * itself instead. All have a before, or none has. `labels` may rename `{before, after}`. `onClose`
+ * is called once, when everything is gone and the focus is back.
  *
  * Resolves when the pictures can be moved, or when the dialog has said why there are none; never
  * rejects. A viewer that is still open is closed first.
  */
-export async function openCompare({ name, before, after, download, labels, onClose }) {
+export async function openCompare({ pictures, at = 0, labels, onClose, ...picture }) {
   current?.close();
-  current = new Viewer({ name, before, after, download, labels, onClose });
+  current = new Viewer({ pictures: pictures ?? [picture], at, labels, onClose });
   await current.open();
 }
 
 class Viewer {
-  constructor({ name, before, after, download, labels, onClose }) {
-    this._before = before;
-    this._after = after;
-    this._words = { before: "Before", after: "After", ...labels };
+  constructor({ pictures, at, labels, onClose }) {
+    this._pictures = pictures;
+    this._at = at;
+    this._words = { before: t("compare.before"), after: t("compare.after"), ...labels };
     this._onClose = onClose;
-    this._gone = new AbortController(); // takes the listeners with it, and what is being fetched
-    this._parts = buildWindow({ name, download, hasBefore: Boolean(before) });
+    this._gone = new AbortController(); // takes the listeners with it
+    this._turned = new AbortController(); // and what is being fetched of one picture
+    const hasBefore = Boolean(pictures[at].before);
+    this._parts = buildWindow({ hasBefore, isMany: pictures.length > 1 });
     this._layers = null;
     this._line = null;
     this._isAsking = false;
   }
 
+  get _picture() {
+    return this._pictures[this._at];
+  }
+
   async open() {
-    await styled();
+    await dressed();
     if (this._gone.signal.aborted) return;
     this._listen();
     document.body.append(this._parts.dialog);
     this._parts.dialog.showModal();
+    await this._open();
+  }
+
+  async _open() {
+    const { signal } = this._turned;
+    const { length } = this._pictures;
+    nameWindow(this._parts, this._picture, length > 1 ? { at: this._at + 1, of: length } : null);
     try {
-      await this._show(await this._infos());
+      await this._show(await this._infos(), signal);
     } catch (error) {
-      this._say(error);
+      if (!signal.aborted) this._say(error);
     }
+  }
+
+  /** The next picture, or the one before; round and round. */
+  async _turn(step) {
+    const { length } = this._pictures;
+    if (length < 2) return;
+    this._turned.abort();
+    this._turned = new AbortController();
+    this._at = (this._at + step + length) % length;
+    this._clear();
+    await this._open();
   }
 
   close() {
@@ -70,16 +97,17 @@ class Viewer {
     else this._tearDown();
   }
 
-  async _show([before, after]) {
+  async _show([before, after], signal) {
     const { board, dialog, hosts, stage, tools } = this._parts;
+    const picture = this._picture;
     const layers = await openLayers({
-      before: before && { host: hosts.before, address: this._before, info: before },
-      after: { host: hosts.after, address: this._after, info: after },
+      before: before && { host: hosts.before, address: picture.before, info: before },
+      after: { host: hosts.after, address: picture.after, info: after },
       isStill: matchMedia("(prefers-reduced-motion: reduce)").matches,
       onChange: (place) => this._moved(place),
       onTrouble: () => this._ask(),
     });
-    if (this._gone.signal.aborted) {
+    if (signal.aborted) {
       layers.destroy();
       return;
     }
@@ -89,26 +117,33 @@ class Viewer {
     for (const tool of Object.values(tools)) tool.disabled = false;
     if (before) {
       this._label("before", before);
-      const [first, second] = [this._words.before, this._words.after].map((w) => w.toLowerCase());
-      const label = `Line between ${first} and ${second}`;
-      this._line = new Line(stage, label, this._gone.signal, (event) => {
-        event.preventDefault();
-        layers.wheel(event); // the line is no hole in the picture
-      });
+      this._line ??= this._newLine(stage);
+      // The canvases are cut, not what holds them: gestures belong to the lower one on both sides.
+      const cut = (which) => [this._parts.labels[which], ...hosts[which].querySelectorAll("canvas")];
+      this._line.cut(cut("before"), cut("after"));
       this._line.focus();
     }
     const isClear = await layers.isClear();
-    board.hidden = !isClear;
+    if (!signal.aborted) board.hidden = !isClear;
+  }
+
+  _newLine(stage) {
+    const [first, second] = [this._words.before, this._words.after].map((word) => word.toLowerCase());
+    return new Line(stage, t("compare.line", { first, second }), this._gone.signal, (event) => {
+      event.preventDefault();
+      this._layers?.wheel(event); // the line is no hole in the picture
+    });
   }
 
   _infos() {
-    return Promise.all([this._before, this._after].map((address) => this._info(address)));
+    const { before, after } = this._picture;
+    return Promise.all([before, after].map((address) => this._info(address)));
   }
 
   /** What a preview says of itself; null for no preview. */
   async _info(address) {
     if (!address) return null;
-    const { signal } = this._gone;
+    const { signal } = this._turned;
     const answer = await fetch(`${address}/tiles`, { signal, credentials: "same-origin" });
     if (!answer.ok) throw new Refusal(answer.status);
     return answer.json();
@@ -129,31 +164,44 @@ class Viewer {
   /** Say in one sentence why there are no pictures, in their place. */
   _say(error) {
     if (this._gone.signal.aborted) return;
-    const { closer, dialog, link, message, tools } = this._parts;
-    this._layers?.destroy();
-    this._layers = null;
-    for (const tool of Object.values(tools)) tool.disabled = true;
+    const { closer, dialog, link, message, more } = this._parts;
+    this._clear();
     dialog.dataset.state = "refused";
     message.textContent = sentenceOf(error);
-    if (error.status === 410 && link) link.hidden = true; // the result went at the same time
+    if (error.status === 410) link.hidden = more.hidden = true; // the result went at the same time
     closer.focus();
   }
 
+  /** No picture is there, and nothing can be done to it. */
+  _clear() {
+    this._layers?.destroy();
+    this._layers = null;
+    for (const tool of Object.values(this._parts.tools)) tool.disabled = true;
+  }
+
+  async _formats() {
+    const { offerDownloads } = await import("./downloads.js");
+    if (!this._gone.signal.aborted) await offerDownloads(this._picture);
+  }
+
   _listen() {
-    const { closer, dialog, tools } = this._parts;
+    const { closer, dialog, more, tools, turns } = this._parts;
     const { signal } = this._gone;
     const press = (button, deed) => button?.addEventListener("click", deed, { signal });
     press(tools.fit, () => this._layers.fit());
     press(tools.one, () => this._layers.zoomTo(1));
     press(tools.two, () => this._layers.zoomTo(2));
     press(tools.flip, () => this._line.flip());
+    press(more, () => this._formats());
+    press(turns?.back, () => this._turn(-1));
+    press(turns?.on, () => this._turn(1));
     press(closer, () => this.close());
     dialog.addEventListener("keydown", (event) => this._press(event), { signal });
-    dialog.addEventListener("close", () => this._tearDown(), { signal });
+    dialog.addEventListener("close", ({ target }) => target === dialog && this._tearDown(), { signal });
   }
 
   _press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || !this._layers) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const deed = this._deedOf(event);
     if (!deed) return;
     event.preventDefault();
@@ -163,6 +211,9 @@ class Viewer {
 
   _deedOf({ key, shiftKey }) {
     const { _layers: layers, _line: line } = this;
+    const turns = { n: 1, p: -1 };
+    if (key.toLowerCase() in turns) return () => this._turn(turns[key.toLowerCase()]);
+    if (!layers) return null;
     const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     if (key in arrows && (shiftKey || !line)) {
       const [right, down] = arrows[key];
@@ -186,14 +237,17 @@ class Viewer {
       0: () => layers.fit(),
       1: () => layers.zoomTo(1),
       2: () => layers.zoomTo(2),
+      z: () => (layers.isFitted ? layers.zoomTo(1) : layers.fit()),
       f: line && (() => line.flip()),
     };
     return others[key.toLowerCase()];
   }
 
-  _moved({ percent, left, top, right, bottom }) {
-    const { board, hosts, percent: figure } = this._parts;
-    figure.textContent = `${percent} %`;
+  _moved({ percent, isFitted, left, top, right, bottom }) {
+    const { board, hosts, percent: figure, tools } = this._parts;
+    figure.textContent = t("compare.percent", { percent });
+    const views = { fit: isFitted, one: !isFitted && percent === 100, two: !isFitted && percent === 200 };
+    for (const [view, isOn] of Object.entries(views)) tools[view].setAttribute("aria-pressed", isOn);
     const { clientWidth: width, clientHeight: height } = hosts.after;
     const cut = [top, width - right, height - bottom, left].map((side) => `${Math.max(0, side)}px`);
     board.style.clipPath = `inset(${cut.join(" ")})`;
@@ -201,13 +255,14 @@ class Viewer {
 
   _label(which, { width, height }) {
     const label = this._parts.labels[which];
-    const size = make("span", { class: "iu-compare-size" }, `${width} × ${height}`);
-    label.replaceChildren(`${this._words[which]} `, size);
+    const sides = make("span", { class: "iu-compare-size" }, size(width, height));
+    label.replaceChildren(`${this._words[which]} `, sides);
     label.hidden = false;
   }
 
   _tearDown() {
     this._gone.abort();
+    this._turned.abort();
     this._layers?.destroy();
     this._layers = null;
     this._parts.dialog.remove();
@@ -224,7 +279,7 @@ class Refusal extends Error {
 }
 
 function sentenceOf(error) {
-  if (error instanceof Refusal) return SENTENCES[error.status] ?? UNSHOWABLE;
+  if (error instanceof Refusal) return SENTENCES[error.status] ?? t("compare.unshowable");
   // `fetch` and scripts that do not arrive; what arrives and is no JSON is a `SyntaxError`.
-  return error instanceof TypeError ? UNREACHABLE : UNSHOWABLE;
+  return error instanceof TypeError ? t("compare.unreachable") : t("compare.unshowable");
 }

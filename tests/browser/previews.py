@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from inference.geometry import Size
 from inference.metadata import Metadata
 from inference.pyramid import PyramidReader, PyramidWriter
+from pages import texts
 from tests.serving import served
 
 _ROOT = Path(__file__).parents[2]
@@ -72,6 +73,7 @@ class Previews:
                 Route("/", self._page),
                 Route("/files/{name}/tiles", self._info),
                 Route("/files/{name}/tiles/{level:int}/{spot}", self._tile),
+                Route("/ui/texts.js", self._texts),
                 Mount("/ui", StaticFiles(directory=_ROOT / "pages" / "static")),
             ]
         )
@@ -81,6 +83,9 @@ class Previews:
 
     async def _page(self, request: Request) -> Response:
         return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _POLICY})
+
+    async def _texts(self, request: Request) -> Response:
+        return Response(texts.module(), media_type="text/javascript")
 
     async def _info(self, request: Request) -> Response:
         reader = self._reader(request)

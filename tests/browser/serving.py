@@ -17,6 +17,7 @@ from playwright.sync_api import Page
 from app import cookies, server
 from app.settings import Settings
 from db import acknowledgements, sessions, users, workers
+from db.work import Kind
 from inference.engine import Engine
 from inference.options import Options
 from inference.weights import ModelStore
@@ -44,7 +45,8 @@ class Worker(threading.Thread):
     def run(self) -> None:
         store = self._service.store
         engine = Engine(ModelStore(self._service.folders.models), "cpu")
-        upscaler = Upscaler(store, engine, workers.register(store, "cpu"), lambda: self._leaving)
+        worker_id = workers.register(store, "cpu")
+        upscaler = Upscaler(store, engine, worker_id, lambda: self._leaving, tuple(Kind))
         while not self._leaving:
             with self._idle:
                 may = self._may.is_set()

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
-from db import files, holds, keys, receipts, retention, signins, sweeps
+from db import files, holds, jobs, keys, receipts, retention, signins, sweeps, work
 from db.audit import Finding, Kind, audit
+from db.batches import NewJob, create
 from db.clock import Readers
 from db.errors import DatabaseBusy, Gone, HoldTooLong
 from db.people import Acknowledgement, Session, SignIn, User
@@ -27,8 +28,9 @@ from db.upkeep import (
     SweepKind,
     Worker,
 )
-from db.work import Batch, Cause, File, Job
+from db.work import Batch, Cause, File, Job, Role
 from tests.db.situations import (
+    MODEL,
     a_batch,
     a_finished_job,
     a_user,
@@ -241,6 +243,25 @@ def test_rows_of_jobs_and_files_live_for_12_months(store, machine):
     }
     assert count(store, User) == 1
     assert count(store, Receipt) == 3
+
+
+def test_a_job_that_another_was_made_from_is_forgotten_after_it(store, machine):
+    a_batch(store)
+    source = a_finished_job(store)
+    machine.passes(hours=40)
+    made = NewJob(name="cat.png", model=MODEL, original=None, scale=4, source_id=source.job_id)
+    create(store, source.user_id, [made], options={}, kind=work.Kind.CONVERT)
+    claim = jobs.claim_next(store, a_worker(store), kinds=[work.Kind.CONVERT])
+    jobs.finish(store, claim, [kept(store, b"jpeg", Role.RESULT)], {}, 1)
+    machine.passes(hours=48)
+    delete_due(store)
+    machine.passes(days=365, hours=-60)  # the source's own rows are old enough, the other's not
+    forget_old_rows(store)
+    assert count(store, Job) == 2
+    machine.passes(hours=24)
+    for _ in range(2):
+        forget_old_rows(store)
+    assert count(store, Batch) == count(store, Job) == count(store, File) == 0
 
 
 def test_a_row_that_leads_to_bytes_is_not_forgotten_however_old(store, machine):

@@ -3,6 +3,7 @@
 Knows columns of a job. Knows nothing of how a name is made of them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ class Order:
     target_width: int | None
     target_height: int | None
     target_long_side: int | None
+    options: Mapping[str, Any]
+    """The rest of what was ordered, as it is kept with the job."""
 
 
 COLUMNS = (
@@ -29,6 +32,7 @@ COLUMNS = (
     Job.target_width,
     Job.target_height,
     Job.target_long_side,
+    Job.options,
 )
 
 

@@ -8,9 +8,10 @@ many seconds they take is for those to say who know the machine.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, bindparam, func, select
+from sqlalchemy import Connection, and_, bindparam, case, func, select
 
 from db.people import User
 from db.store import Store
@@ -25,7 +26,8 @@ class Backlog:
 
     jobs: int
     pixels: Mapping[str, float]
-    """Pixels of their originals, by model."""
+    """Pixels that their networks take in, by model. A scale of 8 or 16 takes two passes, of which
+    the second is counted as by a network that enlarges four times: most do."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,11 @@ def backlog(store: Store, user_id: UUID, new_jobs: int) -> Backlog:
                 Job.state,
                 Job.model,
                 func.count().label("jobs"),
-                func.sum(func.coalesce(File.width, 0) * func.coalesce(File.height, 0)).label(
-                    "pixels"
-                ),
+                func.sum(
+                    func.coalesce(File.width, 0)
+                    * func.coalesce(File.height, 0)
+                    * case((Job.scale > 4, 1 + 4**2), else_=1)
+                ).label("pixels"),
             )
             .join(File, and_(File.job_id == Job.id, File.role == Role.ORIGINAL))
             .where(_IN_TURN, Job.state.in_([State.QUEUED, State.RUNNING]))
@@ -156,13 +160,14 @@ def backlog(store: Store, user_id: UUID, new_jobs: int) -> Backlog:
 
 
 def pace(store: Store) -> Mapping[str, float]:
-    """Pixels of originals per second of one worker, by model, over the latest 200 results.
+    """Pixels that a network took in per second of one worker, by model, over the latest 200
+    results. Of a picture that went through it once, those are the original's.
 
     A model that has no result yet is not in it.
     """
     with store.reading() as rows:
         done = rows.execute(
-            select(Job.model, Job.started_at, Job.finished_at, File.width, File.height)
+            select(Job.model, Job.started_at, Job.finished_at, Job.report, File.width, File.height)
             .join(File, and_(File.job_id == Job.id, File.role == Role.ORIGINAL))
             .where(_IN_TURN, Job.state == State.SUCCEEDED, File.width.is_not(None))
             .order_by(Job.finished_at.desc())
@@ -171,10 +176,17 @@ def pace(store: Store) -> Mapping[str, float]:
     pixels: dict[str, float] = {}
     seconds: dict[str, float] = {}
     for job in done:
-        pixels[job.model] = pixels.get(job.model, 0) + job.width * job.height
+        taken_in = job.width * job.height * _passes(job.report or {})
+        pixels[job.model] = pixels.get(job.model, 0) + taken_in
         took = (job.finished_at - job.started_at).total_seconds()
         seconds[job.model] = seconds.get(job.model, 0) + took
     return {model: pixels[model] / seconds[model] for model in pixels if seconds[model] > 0}
+
+
+def _passes(report: Mapping[str, Any]) -> int:
+    """How many times the original's pixels went through the network: each pass has more."""
+    enlarged = int(report.get("network_scale") or 1) ** 2
+    return sum(enlarged**number for number in range(int(report.get("passes") or 1)))
 
 
 def _in_turn(rows: Connection) -> list[_Queue]:

@@ -104,6 +104,9 @@ class Model:
     """The first source is the authors' own file."""
     weaker: str | None = None
     """The model of the same shape that denoises less. In between, denoising has a strength."""
+    work: float | None = None
+    """MFLOP per input pixel, counted by `inference.bench.work`: how much slower than another one
+    it is, roughly. None where that says nothing, as for networks with attention."""
 
 
 _RELEASES = "https://github.com/xinntao/Real-ESRGAN/releases/download"
@@ -115,6 +118,7 @@ def _real_esrgan(
     good_for: str,
     architecture: str,
     *sources: Source,
+    work: float,
     scale: int = 4,
     weaker: str | None = None,
 ) -> Model:
@@ -129,6 +133,7 @@ def _real_esrgan(
         sources=sources,
         official=True,
         weaker=weaker,
+        work=work,
     )
 
 
@@ -185,6 +190,7 @@ CATALOG: tuple[Model, ...] = (
             param_sha256="35330ececcea33b6c397a72548e788d5d53becee4734c50b7fada36e89f10a86",
             bin_sha256="713ee713b0353afaa27976f0563a64a5043bd70b9bd8936c2e26e25ebcdbcddf",
         ),
+        work=35.85,
     ),
     _real_esrgan(
         "realesrgan-x2plus",
@@ -196,6 +202,7 @@ CATALOG: tuple[Model, ...] = (
             "49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
         ),
         scale=2,
+        work=8.97,
     ),
     _real_esrgan(
         "realesrgan-x4plus-anime-6b",
@@ -211,6 +218,7 @@ CATALOG: tuple[Model, ...] = (
             param_sha256="2b8fb6e0ae4d2d85704ca08c119a2f5ea40add4f2ecd512eb7f4cd44b6127ed4",
             bin_sha256="fe01c269cfd10cdef8e018ab66ebe750cf79c7af4d1f9c16c737e1295229bacc",
         ),
+        work=11.41,
     ),
     _real_esrgan(
         "realesr-general-x4v3",
@@ -222,6 +230,7 @@ CATALOG: tuple[Model, ...] = (
             "8dc7edb9ac80ccdc30c3a5dca6616509367f05fbc184ad95b731f05bece96292",
         ),
         weaker="realesr-general-wdn-x4v3",
+        work=2.42,
     ),
     _real_esrgan(
         "realesr-general-wdn-x4v3",
@@ -232,6 +241,7 @@ CATALOG: tuple[Model, ...] = (
             "v0.2.5.0/realesr-general-wdn-x4v3.pth",
             "1641f8c4464b9f097c9fdda5589273713f67cf59f3d909e0bd688f0cee269dca",
         ),
+        work=2.42,
     ),
     _real_esrgan(
         "realesr-animevideov3",
@@ -248,11 +258,22 @@ CATALOG: tuple[Model, ...] = (
             param_sha256="850a248e7c14c27e5bd8cf7265113a9441036a7db63963bb8aa5169d788a435e",
             bin_sha256="548a36f9c3f4ab8da56cd3b13badf23968bee207b396dad14d04b830e5f2ab2d",
         ),
+        work=1.24,
     ),
     _dat_light(2, "3888bf067c1a3790adb64210e108690859f4900ffd158fe39a2cfe057ae8300c"),
     _dat_light(3, "dfb99deab865db05771080c73c50a06b67c9499c3a27ca64ab3729fa573d5cfe"),
     _dat_light(4, "e18223fc41500e72e6bd576f2a576eae0818f58fa8cc8646a2233f5faf7d0f74"),
 )
+
+BEST_FIRST = (
+    "realesrgan-x4plus",
+    "realesr-general-x4v3",
+    "realesrgan-x4plus-anime-6b",
+    "realesr-animevideov3",
+)
+"""The models that do something good with a picture of any kind, the best first: among these, one is
+chosen for who has not chosen. The others are for who knows what they have: a clean photo, a grain
+worth keeping, a scale of exactly 2."""
 
 
 def find(name: str) -> Model | None:

@@ -27,6 +27,14 @@ class Scaling:
         return self.source * int(self.network_scale**self.passes)
 
     @property
+    def taken_in(self) -> int:
+        """Pixels that go into the network, in all passes: what the time is in proportion to."""
+        return sum(
+            self.source.pixels * int(self.network_scale ** (2 * number))
+            for number in range(self.passes)
+        )
+
+    @property
     def is_filtered(self) -> bool:
         """Whether a resize filter follows the network."""
         return self.network != self.output

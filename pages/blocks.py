@@ -49,11 +49,12 @@ def build_ui(
 
         place_ahead(service)
 
-        def on_load(request: gr.Request) -> tuple[gr.HTML, gr.Tabs, gr.Radio, gr.HTML]:
-            name = asking_visitor(request).name
-            return gr.HTML(name=name), chosen_tab(request), *upscale.on_load(service)
+        def on_load(request: gr.Request) -> tuple[gr.HTML, gr.Tabs, gr.HTML]:
+            visitor = asking_visitor(request)
+            bar = gr.HTML(name=visitor.name)
+            return bar, chosen_tab(request), upscale.on_load(service, visitor)
 
-        opened = demo.load(on_load, None, [bar, tabs, table.model, table.deed], **EVENT)
+        opened = demo.load(on_load, None, [bar, tabs, table.choices], **EVENT)
         opened.then(None, js=_OPENED, **EVENT)
         api()
     return demo

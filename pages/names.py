@@ -3,7 +3,8 @@
 Knows what was ordered. A name is data: it becomes part of an address or a header only quoted.
 """
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from db.files import Stored
 from db.work import Role
@@ -26,6 +27,8 @@ class Ordered(Protocol):
     def target_height(self) -> int | None: ...
     @property
     def target_long_side(self) -> int | None: ...
+    @property
+    def options(self) -> Mapping[str, Any]: ...
 
 
 def options(order: Ordered) -> Options:
@@ -45,9 +48,13 @@ def original(order: Ordered) -> str:
 
 
 def result(order: Ordered, ending: str) -> str:
-    """What the result is called: `photo_4x_realesrgan-x4plus.png`, never longer than 255 bytes."""
+    """What the result is called: `photo_4x_realesrgan-x4plus.png`, never longer than 255 bytes.
+
+    Who wanted no suffix gets the original's own name, with the ending of what the result is.
+    """
     stem = order.name.rpartition(".")[0] or order.name
-    return names.fitting(names.portable(stem), f"{options(order).suffix}.{ending}")
+    suffix = options(order).suffix if order.options.get("suffix", True) else ""
+    return names.fitting(names.portable(stem), f"{suffix}.{ending}")
 
 
 def download(file: Stored) -> str:

@@ -53,6 +53,7 @@ def submit_again(
         options or orders.options_of(batch.jobs[0]),
         idempotency_key,
         batch.expires_at,
+        suffix=batch.options.get("suffix", True),
     )
 
 

@@ -16,11 +16,12 @@ _COLUMNS = ("model", "scale", "width", "height", "long_side")
 _OPERATORS = ("memory_budget",)
 
 
-def kept_options(options: Options) -> dict[str, Any]:
-    """What is kept of the options beside the columns."""
-    return {
+def kept_options(options: Options, *, suffix: bool = True) -> dict[str, Any]:
+    """What is kept of the options beside the columns, and whether results get a suffix."""
+    kept = {
         key: value for key, value in asdict(options).items() if key not in (*_COLUMNS, *_OPERATORS)
     }
+    return kept | {"suffix": suffix}
 
 
 class KeptSize(TypedDict):

@@ -5,11 +5,11 @@ Order: what can be refused at once → each picture on its own (size, content, l
 there is no batch and nothing is kept; anywhere after it, the batch will be done.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
 from db import batches, files, retention
@@ -62,12 +62,15 @@ def submit_batch(
     uploads: Sequence[Upload],
     options: Options,
     idempotency_key: str | None = None,
+    *,
+    suffix: bool = True,
 ) -> UUID:
     """Promise to upscale the uploads, and return the batch's id.
 
     A file that cannot be accepted becomes a failed job with its reason; the others are done. With
     an idempotency key that this user has used before, that batch's id is returned and nothing new
-    happens. The uploads are removed once the batch is promised.
+    happens. The uploads are removed once the batch is promised. Without `suffix` the results are
+    called what the pictures are called.
 
     Raises `tasks.errors.Refused`, `db.errors.StoreError`, and the engine's errors about the model;
     then nothing was kept, and the uploads are still there.
@@ -77,7 +80,7 @@ def submit_batch(
         if existing is not None:
             _remove(uploads)
             return existing
-    batch_id = promise(service, user_id, uploads, options, idempotency_key)
+    batch_id = promise(service, user_id, uploads, options, idempotency_key, suffix=suffix)
     _remove(uploads)
     return batch_id
 
@@ -89,6 +92,8 @@ def promise(
     options: Options,
     idempotency_key: str | None = None,
     expires_at: datetime | None = None,
+    *,
+    suffix: bool = True,
 ) -> UUID:
     """Promise to upscale these pictures, of which a copy is kept under a key of its own.
 
@@ -104,18 +109,23 @@ def promise(
         )
     network_scale = ModelFolder(service.folders.models).describe(options.model).scale
     looked_at = [_look(service.limits, source, options, network_scale) for source in sources]
-    good = [seen.size.pixels for seen in looked_at if isinstance(seen, image_io.Header)]
+    good = [
+        plan_scaling(seen.size, network_scale, options).taken_in
+        for seen in looked_at
+        if isinstance(seen, image_io.Header)
+    ]
     if good:
         limits.check_wait(store, user_id, good, options.model, expires_at)
+    kept = orders.kept_options(options, suffix=suffix)
     new_jobs: list[batches.NewJob] = []
     try:
         for source, seen in zip(sources, looked_at, strict=True):
-            new_jobs.append(_new_job(store, source, seen, options))
+            new_jobs.append(_new_job(store, source, seen, options, kept))
         created = batches.create(
             store,
             user_id,
             new_jobs,
-            options=orders.kept_options(options),
+            options=kept,
             idempotency_key=idempotency_key,
             most_open_jobs=service.limits.open_jobs,
             expires_at=expires_at,
@@ -143,13 +153,17 @@ def _look(
 
 
 def _new_job(
-    store: Store, source: Source, seen: image_io.Header | Failure, options: Options
+    store: Store,
+    source: Source,
+    seen: image_io.Header | Failure,
+    options: Options,
+    kept: Mapping[str, Any],
 ) -> batches.NewJob:
     return batches.NewJob(
         name=names.clean(source.name),
         model=options.model,
         original=seen if isinstance(seen, Failure) else _keep(store, source, seen),
-        options=orders.kept_options(options),
+        options=kept,
         **orders.kept_size(options),
     )
 

@@ -1,13 +1,14 @@
 // A card of the light table: one picture, whether it waits here, is sent, or is being worked on.
 
-import { make, offer, set, write } from "./dom.js";
+import { drawing, make, offer, set, write } from "./dom.js";
+import { t } from "./say.js";
 
 export class Card {
   constructor(name) {
     this.name = name;
     this.picture = make("div.pic");
     this.size = make("span.size", {}, make("span"), make("i", { "aria-hidden": "true" }, "→"), make("em"));
-    this.bar = make("progress", { max: 1, "aria-label": `Progress of ${name}` });
+    this.bar = make("progress", { max: 1, "aria-label": t("card.progress", { name }) });
     this.note = make("span.note");
     this.acts = make("div.acts");
     const title = make("b", { title: name }, name);
@@ -32,9 +33,17 @@ export class Card {
 
   #picture(address) {
     const shown = this.picture.firstElementChild;
-    if (!address) shown?.remove();
-    else if (shown?.getAttribute("src") !== address) {
+    if (!address) {
+      if (!shown?.matches("svg")) this.picture.replaceChildren(blank());
+    } else if (shown?.getAttribute("src") !== address) {
       this.picture.replaceChildren(make("img", { src: address, alt: "", decoding: "async" }));
     }
   }
 }
+
+// Where there is no copy to show: the original of a picture that waits, after the page was reloaded.
+const blank = () =>
+  drawing("0 0 26 26", [
+    ["rect", { x: 1.5, y: 1.5, width: 23, height: 23, rx: 5, fill: "none", stroke: "currentColor", "stroke-width": 1.5 }],
+    ["rect", { x: 5.5, y: 12.5, width: 8, height: 8, rx: 2, fill: "currentColor" }],
+  ]);

@@ -1,16 +1,20 @@
-// The rail's end: what the chosen model is good for, what will be done, and the button that does it.
+// The rail's end: what will be done, how long it will take, and the button that does it.
 
 import { bench } from "./bench.js";
 import { make, set, write } from "./dom.js";
-import { pictures, span } from "./words.js";
+import { effort } from "./forecast.js";
+import { isComplete } from "./order.js";
+import { t } from "./say.js";
+import { goal, pictures, span } from "./words.js";
 
-export function start({ element, props, watch }) {
+const WORTH_TELLING = 5; // seconds in the queue
+
+export function start({ element }) {
   const root = element.firstElementChild;
-  const about = make("p.about");
   const sum = make("p.sum", { role: "status" });
-  const press = make("button.press", { type: "button", onclick: deed });
+  const press = make("button.press", { type: "button", onclick: deed, "aria-keyshortcuts": "Control+Enter Meta+Enter" });
   const choices = make("button.open", { type: "button", "aria-expanded": "false" });
-  root.append(about, make("div.bottom", {}, make("div.line", {}, sum, choices), press));
+  root.append(make("div.bottom", {}, make("div.line", {}, sum, choices), press));
   root.removeAttribute("aria-busy");
 
   // On a phone the rail is a bar at the bottom of the window, and this opens it.
@@ -23,50 +27,48 @@ export function start({ element, props, watch }) {
   }
 
   function deed() {
+    if (!bench.canPress) return;
     open(false);
     bench.press();
   }
 
   function show() {
-    const { load, busy, order } = bench;
-    const model = props.models[order.model];
-    describe(about, model);
-    const seconds = load.pixels / props.pace[order.model] + load.count;
-    const parts = [load.count ? pictures(load.count) : model?.label, `${order.scale}×`];
-    if (load.count && seconds) parts.push(`about ${span(seconds)}`);
-    write(sum, model ? parts.filter(Boolean).join(" · ") : "No model is installed yet.");
-    sum.classList.toggle("idle", !load.count && Boolean(model));
-    write(press, busy ?? (load.count ? `Upscale ${pictures(load.count)}` : "Upscale"));
-    press.disabled = Boolean(busy) || !load.count || !model;
-    write(choices, choices.getAttribute("aria-expanded") === "true" ? "Close" : "Change");
+    const { load, busy, order, model } = bench;
+    if (!order) return;
+    const count = load.length;
+    write(sum, saying());
+    sum.classList.toggle("idle", !count && Boolean(model) && isComplete(order));
+    write(press, busy ?? (count ? t("deed.upscale", { count }) : t("deed.idle")));
+    press.disabled = !bench.canPress;
+    write(choices, choices.getAttribute("aria-expanded") === "true" ? t("deed.close") : t("deed.change"));
   }
 
-  // Gradio gives each of its radio buttons a name of its own, and then the arrow keys do nothing.
-  element.closest("#rail").addEventListener("focusin", ({ target }) => {
-    if (target.type !== "radio") return;
-    const group = target.closest("fieldset");
-    for (const radio of group.querySelectorAll("input[type=radio]")) radio.name = group.id;
-  });
+  function saying() {
+    const { load, order, model, forecast } = bench;
+    if (!model) return t("model.none");
+    if (!isComplete(order)) return t("deed.no_size");
+    if (!load.length) return `${model.label} · ${goal(order)}`;
+    return [pictures(load.length), goal(order), ...duration(effort(load, order, model, forecast), forecast)].join(" · ");
+  }
 
   bench.addEventListener("order", show);
   bench.addEventListener("load", show);
-  watch(["models", "pace"], show);
-  if (!bench.order) bench.choose(props.order);
+  document.addEventListener("keydown", (event) => {
+    const meant = event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.repeat;
+    if (!meant || !element.checkVisibility?.() || document.querySelector("dialog[open], [aria-modal=true]")) return;
+    event.preventDefault();
+    deed();
+  });
   show();
 }
 
-function describe(about, model) {
-  const said = model ? [model.good_for, model.licence] : [];
-  if (about.dataset.said === String(said)) return;
-  about.dataset.said = String(said);
-  about.replaceChildren();
-  if (!model) return;
-  if (model.good_for) about.append(make("span", {}, model.good_for), " ");
-  const licence = model.licence || "not known";
-  const named = isAddress(model.licence_url)
-    ? make("a", { href: model.licence_url, target: "_blank", rel: "noreferrer" }, licence)
-    : licence;
-  about.append(make("span.licence", {}, "Licence: ", named));
+/** The batch's time in words, that in the queue included. */
+function duration(own, { ahead, workers }) {
+  if (!own) return [];
+  const seconds = own.seconds / Math.min(workers, bench.load.length) + (ahead ?? 0);
+  const words = { span: span(seconds) };
+  const said = [own.measured ? t("deed.about", words) : t("deed.roughly", words)];
+  if (ahead === null) said.push(t("deed.queue"));
+  else if (ahead > WORTH_TELLING) said.push(t("deed.ahead", { span: span(ahead) }));
+  return said;
 }
-
-const isAddress = (text) => /^https?:\/\//.test(text ?? "");

@@ -1,17 +1,24 @@
 // The pictures that lie on the table and were not handed in: all in the browser.
 
+import { bench } from "./bench.js";
 import { Card } from "./cards.js";
+import { effort } from "./forecast.js";
 import { look } from "./reading.js";
-import { enlarged, refusal, size } from "./words.js";
+import { refusal } from "./refusal.js";
+import { t } from "./say.js";
+import { enlarged, pictures, size, span } from "./words.js";
 
 export class Draft {
   pictures = [];
   #reading = Promise.resolve();
 
-  constructor({ limits, list, onChange }) {
+  /** `onChange()`: pictures came, went or were looked at. `onTry(picture)`: a spot of one is to be
+   * tried. */
+  constructor({ limits, list, onChange, onTry }) {
     this.limits = limits;
     this.list = list;
     this.onChange = onChange;
+    this.onTry = onTry;
   }
 
   /** Those that a press would take, in order. */
@@ -25,7 +32,8 @@ export class Draft {
 
   add(files) {
     for (const file of files) {
-      const picture = new Picture(file, () => this.remove(picture));
+      const acts = { remove: () => this.remove(picture), try: () => this.onTry(picture) };
+      const picture = new Picture(file, acts);
       this.pictures.push(picture);
       this.list.append(picture.card.element);
       // One after the other: twenty pictures of 25 megapixels decoded at once are two gigabytes.
@@ -54,9 +62,10 @@ export class Draft {
     let count = 0;
     for (const picture of this.pictures) {
       if (!picture.facts) continue;
-      picture.refusal = picture.told ?? refusal(picture.facts, order, this.limits);
+      const told = picture.told && { sentence: picture.told, fix: null };
+      picture.refusal = told ?? refusal(picture.facts, order, this.limits, bench.model);
       if (!picture.refusal && ++count > this.limits.files) {
-        picture.refusal = `${this.limits.files} pictures is the most that one batch may have; hand this one in afterwards.`;
+        picture.refusal = { sentence: t("draft.most", { pictures: pictures(this.limits.files) }), fix: null };
       }
     }
     for (const picture of this.pictures) picture.show(order);
@@ -68,6 +77,7 @@ let last = 0;
 class Picture {
   id = ++last;
   facts = null;
+  /** `{sentence, fix}`, see `refusal.js`. */
   refusal = null;
   /** What the server said about this picture and will say again. */
   told = null;
@@ -77,30 +87,43 @@ class Picture {
   sent = null;
   stop = new AbortController();
 
-  constructor(file, remove) {
+  constructor(file, acts) {
     this.file = file;
-    this.remove = remove;
+    this.acts = acts;
     this.card = new Card(file.name);
   }
 
-  show({ scale }) {
+  show(order) {
     const { facts } = this;
     const known = facts?.width;
-    const to = known ? enlarged(facts, scale) : null;
+    const to = known ? enlarged(facts, order) : null;
     this.card.show({
       state: this.refusal ? "failed" : "draft",
       thumb: facts?.thumb,
       from: known ? size(facts.width, facts.height) : null,
-      to: this.refusal ? "—" : known && size(to.width, to.height),
+      to: this.refusal ? "—" : to && size(to.width, to.height),
       share: this.sent,
-      note: this.refusal ?? this.#note(),
-      actions: [{ label: this.sent === null ? "Remove" : "Cancel", run: this.remove }],
+      note: this.refusal?.sentence ?? this.#note(order),
+      actions: [...this.#actions()],
     });
   }
 
-  #note() {
-    if (!this.facts) return "looking at it";
-    if (this.sent !== null) return this.sent < 1 ? `sending, ${Math.floor(this.sent * 100)} %` : "sent";
-    return "";
+  *#actions() {
+    const isSent = this.sent !== null;
+    const fix = isSent ? null : this.refusal?.fix;
+    if (fix) yield { label: fix.label, kind: "strong", run: () => bench.change(fix.change) };
+    if (this.facts && !this.refusal && !isSent) yield { label: t("draft.try"), run: this.acts.try };
+    yield { label: isSent ? t("act.cancel") : t("draft.remove"), run: this.acts.remove };
+  }
+
+  #note(order) {
+    if (!this.facts) return t("draft.looking");
+    if (this.sent !== null) {
+      return this.sent < 1 ? t("draft.sending", { percent: Math.floor(this.sent * 100) }) : t("draft.sent");
+    }
+    const own = this.facts.width ? effort([this.facts], order, bench.model, bench.forecast) : null;
+    if (!own) return "";
+    const words = { span: span(own.seconds) };
+    return own.measured ? t("deed.about", words) : t("deed.roughly", words);
   }
 }

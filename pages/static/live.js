@@ -1,9 +1,10 @@
 // What happens to the visitor's batches now: `GET /live`, once a second while anything is
-// unfinished and somebody looks. One for the whole page.
+// unfinished and somebody looks, now and then while nobody does. One for the whole page.
 
 import { isOpen } from "./words.js";
 
 const EVERY = 1000;
+const UNSEEN = 5000; // for the page's title, and to tell when all is done
 const LONGEST = 15_000;
 
 class Live {
@@ -51,7 +52,7 @@ class Live {
   wake() {
     clearTimeout(this.#timer);
     if (this.#asking) this.#again = true;
-    else if (!document.hidden) this.#look();
+    else this.#look();
   }
 
   async #look() {
@@ -98,7 +99,7 @@ class Live {
     else if (this.connection === "lost") {
       this.#timer = setTimeout(() => this.wake(), Math.min(LONGEST, EVERY * 2 ** this.#failures));
     } else if (this.connection === "fine" && unfinished) {
-      this.#timer = setTimeout(() => this.wake(), EVERY);
+      this.#timer = setTimeout(() => this.wake(), document.hidden ? UNSEEN : EVERY);
     }
   }
 

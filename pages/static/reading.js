@@ -4,10 +4,11 @@ import { kindOf } from "./words.js";
 
 const EDGE = 192;
 
-/** `{kind, bytes, width, height, broken}`: as `words.refusal` wants it. Sizes as the picture is
- * seen, its orientation applied; null where it cannot be read. Never throws. */
+/** `{kind, bytes, width, height, broken, clear, thumb}`: as `refusal` wants it. Sizes as the picture
+ * is seen, its orientation applied; null where it cannot be read. `clear`: parts of it are certainly
+ * transparent; what is not seen in the small copy is for the server to find. Never throws. */
 export async function look(file, limits) {
-  const facts = { kind: null, bytes: file.size, width: null, height: null, broken: false, thumb: null };
+  const facts = { kind: null, bytes: file.size, width: null, height: null, broken: false, clear: false, thumb: null };
   try {
     facts.kind = kindOf(new Uint8Array(await file.slice(0, 12).arrayBuffer()));
   } catch {
@@ -22,7 +23,7 @@ export async function look(file, limits) {
     facts.width = picture.naturalWidth;
     facts.height = picture.naturalHeight;
     // Drawing decodes all of it; a picture that is refused anyway is not worth the memory.
-    if (facts.width * facts.height <= limits.input_pixels) facts.thumb = await small(picture);
+    if (facts.width * facts.height <= limits.input_pixels) Object.assign(facts, await small(picture));
   } catch {
     facts.broken = true;
   } finally {
@@ -43,9 +44,17 @@ async function small(picture) {
   const side = Math.min(width, height);
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = Math.min(EDGE, side);
-  const pen = canvas.getContext("2d");
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
   pen.imageSmoothingQuality = "high";
   pen.drawImage(picture, (width - side) / 2, (height - side) / 2, side, side, 0, 0, canvas.width, canvas.height);
+  const clear = isClear(pen, canvas.width);
   const blob = await new Promise((resolve) => canvas.toBlob(resolve));
-  return blob && URL.createObjectURL(blob);
+  return { thumb: blob && URL.createObjectURL(blob), clear };
+}
+
+// Without the rim: there, scaling itself lets something shine through.
+function isClear(pen, side) {
+  if (side < 8) return false;
+  const { data } = pen.getImageData(2, 2, side - 4, side - 4);
+  return data.some((value, index) => index % 4 === 3 && value < 250);
 }

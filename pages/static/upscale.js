@@ -1,17 +1,22 @@
 // The light table: pictures come by drop, click and paste, lie here until the button is pressed, and
 // are followed afterwards. Nothing leaves the machine before the press.
 
-import { asker } from "./ask.js";
+import { asker, Refusal } from "./ask.js";
 import { BatchCards } from "./batch.js";
 import { bench } from "./bench.js";
-import { drawing, make, write } from "./dom.js";
+import { make, write } from "./dom.js";
 import { Draft } from "./draft.js";
 import { live } from "./live.js";
+import { meant } from "./order.js";
+import { t } from "./say.js";
 import { send } from "./sending.js";
-import { isOpen, megapixels, newKey, note, pictures } from "./words.js";
+import { tidings } from "./tidings.js";
+import { isOpen, newKey, note } from "./words.js";
+import { Zone } from "./zone.js";
 
 const GONE = ["UPLOAD_NOT_FOUND", "NOT_FOUND"];
 const PATIENCE = 180; // seconds: twenty large pictures are checked and encrypted before the answer
+const STALE = 20_000; // milliseconds: what is known of the queue
 
 export function start(part) {
   new Table(part).open();
@@ -22,9 +27,9 @@ class Table {
   #away = new Set();
   #states = new Map();
   #press = { signature: null, key: null };
+  #foreseen = { pictures: 0, at: 0 };
 
   constructor({ element, props }) {
-    this.models = props.models;
     this.ask = asker(props);
     this.root = element.firstElementChild;
     this.zone = new Zone(props.limits, (files) => this.#add(files));
@@ -33,7 +38,12 @@ class Table {
     this.heard = make("p.unseen", { role: "status" });
     const list = make("ul.cards.draft");
     this.batches = make("div.batches");
-    this.draft = new Draft({ limits: props.limits, list, onChange: () => this.#show() });
+    this.draft = new Draft({
+      limits: props.limits,
+      list,
+      onChange: () => this.#show(),
+      onTry: (picture) => this.#try(picture),
+    });
     this.list = list;
   }
 
@@ -41,7 +51,9 @@ class Table {
     this.root.append(this.zone.element, this.trouble, this.list, this.connection, this.batches, this.heard);
     this.root.removeAttribute("aria-busy");
     bench.press = () => this.#pressed();
-    bench.addEventListener("order", () => this.#show());
+    bench.ask = this.ask;
+    bench.addEventListener("order", () => this.#judge());
+    addEventListener("pagehide", () => bench.save());
     live.follow(() => this.#follow());
     live.wake();
     setInterval(() => this.#showBatches(), 20_000);
@@ -53,19 +65,53 @@ class Table {
     this.draft.add(files);
   }
 
+  /** Pictures came, went or were looked at. */
   #show() {
+    this.zone.slim(this.draft.pictures.length > 0 || this.#sections.size > 0);
     if (!bench.order) return;
     this.draft.show(bench.order);
-    const { ready } = this.draft;
-    const pixels = ready.reduce((sum, { facts }) => sum + facts.width * facts.height, 0);
-    this.zone.slim(this.draft.pictures.length > 0 || this.#sections.size > 0);
-    bench.say({ load: { count: ready.length, pixels } });
+    this.#load();
+    this.#foresee();
+  }
+
+  /** Another order, or more is known: the same pictures may be taken now, or no more. */
+  #judge() {
+    this.draft.show(bench.order);
+    if (this.draft.ready.length !== bench.load.length) this.#load();
+    this.#showBatches();
+  }
+
+  #load() {
+    bench.say({ load: this.draft.ready.map(({ facts }) => facts) });
+  }
+
+  /** How long it would take; the queue moves, and what is known of it is asked again. */
+  async #foresee() {
+    const pictures = this.draft.ready.length;
+    const { pictures: before, at } = this.#foreseen;
+    if (!pictures || document.hidden || (pictures === before && Date.now() - at < STALE)) return;
+    this.#foreseen = { pictures, at: Date.now() };
+    try {
+      bench.know(await this.ask("forecast", { pictures }));
+    } catch {
+      // An estimate that is a little old is better than a complaint about it.
+    }
+  }
+
+  async #try(picture) {
+    try {
+      const { tryPicture } = await import("./try.js");
+      await tryPicture({ picture, order: meant(bench.order, bench.model), models: bench.models });
+    } catch (problem) {
+      this.#say(problem instanceof Refusal ? problem : new Refusal({ code: "NO_TRY", message: t("draft.try_failed"), hint: "" }));
+    }
   }
 
   async #pressed() {
     if (bench.busy || !this.draft.ready.length) return;
     this.#say(null);
-    const order = { ...bench.order };
+    const order = meant(bench.order, bench.model);
+    bench.save();
     const taken = this.draft.ready;
     try {
       await this.#take(taken, order).catch((problem) => {
@@ -93,7 +139,7 @@ class Table {
   async #sendAll(taken) {
     for (const [index, picture] of taken.entries()) {
       if (picture.path || picture.stop.signal.aborted) continue;
-      bench.say({ busy: taken.length > 1 ? `Sending ${index + 1} of ${taken.length} …` : "Sending …" });
+      bench.say({ busy: taken.length > 1 ? t("deed.sending_of", { number: index + 1, all: taken.length }) : t("deed.sending") });
       const onProgress = (sent) => {
         picture.sent = sent;
         picture.show(bench.order);
@@ -113,12 +159,12 @@ class Table {
   }
 
   async #handIn(going, order) {
-    bench.say({ busy: "Handing in …" });
+    bench.say({ busy: t("deed.handing_in") });
     const files = going.map(({ path, file }) => ({ path, orig_name: file.name }));
     // The same press again, after an answer that was lost, has the same key.
     const signature = JSON.stringify([going.map(({ id }) => id), order]);
     if (this.#press.signature !== signature) this.#press = { signature, key: newKey() };
-    const { batch } = await this.ask("submit", { files, ...order, key: this.#press.key }, PATIENCE);
+    const { batch } = await this.ask("submit", { files, order, key: this.#press.key }, PATIENCE);
     const thumbs = new Map(batch.jobs.map((job, index) => [job.id, going[index].facts.thumb]));
     this.#place(batch, thumbs);
     this.draft.clear(going);
@@ -128,13 +174,14 @@ class Table {
   #follow() {
     const said = {
       fine: [],
-      lost: ["No connection to the server; trying again."],
-      out: ["You are signed out. ", make("a", { href: "/login" }, "Sign in again"), "."],
+      lost: [t("connection.lost")],
+      out: [t("connection.out"), " ", make("a", { href: "/login" }, t("connection.sign_in"))],
     }[live.connection];
     this.connection.replaceChildren(...said);
     this.connection.hidden = !said.length;
     const finished = [];
-    for (const batch of live.batches.values()) {
+    const own = [...live.batches.values()].filter(({ kind }) => kind === "upscale");
+    for (const batch of own) {
       if (!this.#sections.has(batch.id)) this.#place(batch);
       for (const job of batch.jobs) {
         if (isOpen(this.#states.get(job.id)) && !isOpen(job.state)) finished.push([batch, job]);
@@ -142,6 +189,8 @@ class Table {
       }
     }
     this.#showBatches();
+    this.#foresee();
+    tidings.follow(own);
     if (finished.length) {
       write(this.heard, finished.map(([batch, job]) => `${job.name}: ${note(job, batch.expires_at, live.now)}`).join(". "));
     }
@@ -149,8 +198,8 @@ class Table {
 
   #place(batch, thumbs) {
     if (this.#sections.has(batch.id) || this.#away.has(batch.id)) return;
-    const acts = { cancel: (...what) => this.#cancel(...what), away: (which) => this.#putAway(which) };
-    const section = new BatchCards(batch, { models: this.models, acts, thumbs });
+    const acts = { cancel: (...what) => this.#do("cancel", ...what), retry: (...what) => this.#do("retry", ...what), away: (which) => this.#putAway(which) };
+    const section = new BatchCards(batch, { acts, thumbs });
     this.#sections.set(batch.id, section);
     // Newest first, whichever way they were heard of.
     const older = [...this.#sections.keys()]
@@ -169,9 +218,10 @@ class Table {
     }
   }
 
-  async #cancel(batch, job) {
+  async #do(act, batch, job) {
+    this.#say(null);
     try {
-      live.learn(await this.ask("cancel", { batch: batch.id, job: job?.id ?? null }));
+      live.learn(await this.ask(act, { batch: batch.id, job: job?.id ?? null }));
     } catch (problem) {
       this.#say(problem);
     }
@@ -190,68 +240,3 @@ class Table {
     if (problem) live.wake(); // it may say more about why
   }
 }
-
-class Zone {
-  constructor({ files, bytes, input_pixels: pixels }, take) {
-    const input = make("input", {
-      type: "file",
-      multiple: true,
-      accept: "image/png,image/jpeg,image/webp,.png,.jpg,.jpeg,.webp",
-      "aria-label": "Choose pictures",
-      onchange: () => {
-        take([...input.files]);
-        input.value = ""; // the same file may be chosen again
-      },
-    });
-    const most = `up to ${pictures(files)}, ${Number((bytes / 1e6).toFixed(1))} MB and ${megapixels(pixels)} megapixels each`;
-    const words = make(
-      "span",
-      {},
-      make("b", {}, "Drop pictures here"),
-      ", paste, or ",
-      make("u", {}, "choose files"),
-      make("small", {}, `PNG, JPEG, WebP · ${most}`),
-    );
-    this.element = make("label.drop", {}, input, mark(), words);
-    this.take = take;
-    this.#listen();
-  }
-
-  slim(yes) {
-    this.element.classList.toggle("slim", yes);
-  }
-
-  get #isShown() {
-    return this.element.checkVisibility?.() ?? this.element.offsetParent !== null;
-  }
-
-  // On the whole page: a picture that misses the zone would otherwise replace the page.
-  #listen() {
-    const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-    const over = (yes) => this.element.classList.toggle("over", yes);
-    document.addEventListener("dragover", (event) => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      event.dataTransfer.dropEffect = this.#isShown ? "copy" : "none";
-      over(true);
-    });
-    document.addEventListener("dragleave", (event) => event.relatedTarget === null && over(false));
-    document.addEventListener("drop", (event) => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      over(false);
-      if (this.#isShown) this.take([...event.dataTransfer.files]);
-    });
-    document.addEventListener("paste", (event) => {
-      const files = [...(event.clipboardData?.files ?? [])];
-      if (files.length && this.#isShown) this.take(files);
-    });
-  }
-}
-
-const mark = () =>
-  drawing("0 0 48 48", [
-    ["rect", { x: 4, y: 4, width: 40, height: 40, rx: 9, fill: "none", stroke: "currentColor", "stroke-width": 2, "stroke-dasharray": "5 5" }],
-    ["rect", { x: 11, y: 23, width: 14, height: 14, rx: 3, class: "grain" }],
-    ["path", { d: "M27 21l8-8m0 0h-7m7 0v7", stroke: "currentColor", "stroke-width": 2.4, fill: "none", "stroke-linecap": "round", "stroke-linejoin": "round" }],
-  ]);

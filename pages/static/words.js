@@ -142,37 +142,23 @@ export function kindOf(bytes) {
   return null;
 }
 
-/** Why the server would refuse this picture, in one sentence; null when it would not.
- * `facts`: `{kind, bytes, width, height}`, sizes null while they are not known. */
-export function refusal(facts, order, limits) {
-  if (!facts.kind) return t("refusal.kind");
-  if (facts.bytes > limits.bytes) {
-    const most = Number((limits.bytes / 1e6).toFixed(1));
-    return t("refusal.bytes", { weight: (facts.bytes / 1e6).toFixed(1), most });
-  }
-  if (facts.broken) return t("refusal.broken");
-  if (!facts.width) return null;
-  const pixels = facts.width * facts.height;
-  if (pixels > limits.input_pixels) {
-    return t("refusal.input", { megapixels: megapixels(pixels), most: megapixels(limits.input_pixels) });
-  }
-  const { width, height } = enlarged(facts, order.scale);
-  if (width * height > limits.output_pixels) {
-    return t("refusal.output", {
-      size: size(width, height),
-      megapixels: megapixels(width * height),
-      most: megapixels(limits.output_pixels),
-    });
-  }
-  const kind = order.format === "same" ? facts.kind : order.format;
-  const longest = limits.longest_side[kind];
-  if (longest && Math.max(width, height) > longest) {
-    return t("refusal.side", { size: size(width, height), format: FORMATS[kind], most: longest });
-  }
-  return null;
+/** The size of what `order` makes of a picture, to the pixel as `inference/scaling.py` has it; null
+ * where the order says no size. `order`: `scale`, or `long_side`, or `width`, `height` or both. */
+export function enlarged({ width, height }, order) {
+  if (order.scale) return { width: width * order.scale, height: height * order.scale };
+  if (!order.long_side && !order.width && !order.height) return null;
+  const factor = order.long_side
+    ? order.long_side / Math.max(width, height)
+    : Math.min(order.width ? order.width / width : Infinity, order.height ? order.height / height : Infinity);
+  return { width: Math.max(1, even(width * factor)), height: Math.max(1, even(height * factor)) };
 }
 
-export const enlarged = ({ width, height }, scale) => ({ width: width * scale, height: height * scale });
+// As Python rounds: halves to the even neighbour.
+function even(number) {
+  const below = Math.floor(number);
+  const rest = number - below;
+  return rest > 0.5 || (rest === 0.5 && below % 2) ? below + 1 : below;
+}
 
 /** The largest level of a preview that fits into one tile of 512 pixels or less. */
 export function thumbnail(preview, { width, height }, most = 8) {

@@ -1,10 +1,14 @@
 """What the page says about sizes, times and states, run where it is said: in a browser."""
 
+import random
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route
 
+from inference.geometry import Size
+from inference.options import SCALES, Options
+from inference.scaling import plan_scaling
 from pages import texts
 from tests.browser.serving import STATIC
 
@@ -17,14 +21,23 @@ LIMITS = {
     "output_pixels": 400_000_000,
     "longest_side": {"png": 2**31 - 1, "jpg": 65_535, "webp": 16_383},
 }
+ORDER: dict[str, Any] = {"scale": 4, "output_format": None}
 NOW = "2026-11-23T14:00:00.000Z"
 
 
 @pytest.fixture
 def say(page: Page) -> Say:
-    """`say("span", 91)` calls a function of words.js."""
-    modules = {name: (STATIC / name).read_text(encoding="utf-8") for name in ("words.js", "say.js")}
+    """`say("span", 91)` calls a function of words.js, or of another module that is as pure."""
+    names = ("words.js", "say.js", "refusal.js", "forecast.js", "order.js")
+    modules = {name: (STATIC / name).read_text(encoding="utf-8") for name in names}
     modules["texts.js"] = texts.module()
+    modules["evaluated.js"] = """
+      import { enlarged } from "/words.js";
+      import { takenIn } from "/forecast.js";
+      export const evaluated = (asked) => asked.map(([facts, order]) => {
+        const { width, height } = enlarged(facts, order);
+        return [width, height, takenIn(facts, order, 4)];
+      });"""
 
     def serve(route: Route) -> None:
         body = modules[route.request.url.rpartition("/")[2]]
@@ -34,14 +47,14 @@ def say(page: Page) -> Say:
     page.route("**/empty", lambda route: route.fulfill(body="", content_type="text/html"))
     page.goto("http://127.0.0.1/empty")
 
-    def say(function: str, *arguments: Any) -> Any:
+    def say(function: str, *arguments: Any, module: str = "words") -> Any:
         return page.evaluate(
-            """async ([name, given]) => {
-              const words = await import("/words.js");
+            """async ([module, name, given]) => {
+              const words = await import(`/${module}.js`);
               const dated = given.map((each) => each?.date ? new Date(each.date) : each);
               return words[name](...dated);
             }""",
-            [function, list(arguments)],
+            [module, function, list(arguments)],
         )
 
     return say
@@ -191,19 +204,134 @@ def facts(width: int = 600, height: int = 400, **changes: Any) -> dict[str, Any]
         ),
         (
             facts(5_000, 2_000),
-            {"format": "webp"},
+            {"output_format": "webp"},
             "The result would be 20000 × 8000; WebP ends at 16383 a side. Choose PNG or a "
             "smaller scale.",
         ),
-        (facts(5_000, 2_000), {"format": "png"}, None),
+        (facts(5_000, 2_000), {"output_format": "png"}, None),
+        (facts(), {"bits": 16}, "Only PNG holds 16 bits per channel."),
+        (facts(kind="png"), {"bits": 16}, None),
+        (
+            facts(kind="png", clear=True),
+            {"output_format": "jpg"},
+            "The picture has transparent parts, and JPEG can't hold them.",
+        ),
     ],
 )
 def test_what_would_be_refused_is_refused_before_it_is_sent(
     say: Say, facts: dict[str, Any], order: dict[str, Any], sentence: str | None
 ) -> None:
-    order = {"scale": 4, "format": "same"} | order
+    found = say("refusal", facts, ORDER | order, LIMITS, None, module="refusal")
 
-    assert say("refusal", facts, order, LIMITS) == sentence
+    assert (found and found["sentence"]) == sentence
+
+
+@pytest.mark.parametrize(
+    ("facts", "order", "change"),
+    [
+        (facts(6_000, 4_000), {"scale": 8}, {"scale": 4}),
+        (facts(5_000, 5_000), {"scale": 16}, {"scale": 4}),
+        (facts(5_000, 4_000), {"scale": None, "width": 60_000}, {"long_side": 22_300}),
+        (facts(5_000, 2_000), {"output_format": "webp"}, {"output_format": "png"}),
+        (facts(), {"bits": 16}, {"output_format": "png"}),
+        (facts(13_000, 13_000), {}, None),
+    ],
+)
+def test_what_mends_a_refusal_does(
+    say: Say, facts: dict[str, Any], order: dict[str, Any], change: dict[str, Any] | None
+) -> None:
+    fix = say("refusal", facts, ORDER | order, LIMITS, None, module="refusal")["fix"]
+
+    if change is None:
+        assert fix is None
+        return
+    assert {key: value for key, value in fix["change"].items() if value} == change
+    mended = ORDER | order | fix["change"]
+    assert say("refusal", facts, mended, LIMITS, None, module="refusal") is None
+
+
+def test_a_model_that_keeps_the_size_is_said_to(say: Say) -> None:
+    model = {"label": "Cleaner", "scale": 1}
+    found = say("refusal", facts(), ORDER, LIMITS, model, module="refusal")
+
+    assert found["sentence"] == "Cleaner keeps a picture's size. Choose a model that enlarges."
+
+
+def test_sizes_are_the_engines_to_the_pixel(say: Say) -> None:
+    """Every rounding, halves included, and the number of passes behind an estimate."""
+    pick = random.Random(7)
+    sizes = [(pick.randint(1, 9000), pick.randint(1, 9000)) for _ in range(500)]
+    sizes += [(width, height) for width in range(1, 12) for height in range(1, 12)]
+    orders: list[dict[str, int]] = [{"scale": scale} for scale in SCALES]
+    orders += [{"long_side": side} for side in (1, 3, 1000, 3840)]
+    orders += [
+        {"width": 1920},
+        {"height": 1081},
+        {"width": 5, "height": 7},
+        {"width": 3, "height": 2},
+    ]
+    asked, expected = [], []
+    for size in sizes:
+        for order in orders:
+            plan = plan_scaling(Size(*size), 4, Options(**order))
+            asked.append([{"width": size[0], "height": size[1]}, order])
+            expected.append([*plan.output, plan.taken_in])
+
+    found = say("evaluated", asked, module="evaluated")
+
+    assert found == expected
+
+
+def suggested(say: Say, rates: dict[str, float], *sizes: int) -> tuple[str | None, str | None]:
+    models = {
+        name: {"name": name, "scale": 4, "installed": True, "rank": rank}
+        for rank, name in enumerate(("best", "good", "quick"))
+    }
+    models |= {"special": {"name": "special", "scale": 4, "installed": True, "rank": None}}
+    forecast = {
+        "rates": {name: {"pixels": rate, "measured": True} for name, rate in rates.items()},
+        "workers": 1,
+    }
+    load = [{"width": size, "height": 1000} for size in sizes]
+    found = say("suggested", load, ORDER, models, forecast, "good", module="forecast")
+    return found["name"], found["why"]
+
+
+def test_who_has_not_chosen_gets_the_best_model_that_is_done_within_two_minutes(say: Say) -> None:
+    rates = {"best": 10_000.0, "good": 30_000.0, "quick": 900_000.0, "special": 9e9}
+
+    assert suggested(say, rates, 1000) == ("best", "best")
+    assert suggested(say, rates, 1000, 1000) == ("good", "best")
+    assert suggested(say, rates, 90_000) == ("quick", "best")
+    assert suggested(say, rates, 900_000) == ("quick", "fastest")
+    assert suggested(say, {}, 1000) == ("good", None)
+    assert suggested(say, rates) == ("good", None)
+
+
+def test_a_batch_is_as_far_as_its_pixels_are(say: Say) -> None:
+    def job(state: str, width: int, done: int = 0) -> dict[str, Any]:
+        size = {"width": width, "height": 10}
+        return {"state": state, "input": size, "progress": {"done": done, "total": 4}}
+
+    jobs = [job("succeeded", 30), job("running", 20, 2), job("queued", 10), job("failed", 900)]
+    assert say("shareOf", jobs, module="forecast") == pytest.approx(40 / 60)
+    assert say("shareOf", [job("failed", 1)], module="forecast") == 0
+
+
+def test_what_is_left_of_a_batch_is_known_while_nobody_else_comes_first(say: Say) -> None:
+    def left(*places: int | None) -> float | None:
+        size = {"width": 100, "height": 10}
+        waiting = [{"state": "queued", "input": size, "position": place} for place in places]
+        running = {"state": "running", "input": size, "ends_at": 1_795_442_410_000}
+        batch = {"jobs": [running, *waiting], "options": {"model": "a", "scale": 4}}
+        forecast = {"rates": {"a": {"pixels": 100, "measured": True}}, "workers": 1}
+        models = {"a": {"name": "a", "scale": 4}}
+        return say("secondsLeft", batch, models, forecast, date(), module="forecast")
+
+    assert left() == 10
+    assert left(1, 2) == 10 + 2 * 11
+    assert left(1, 3) is None
+    assert left(None) is None
 
 
 def test_a_file_is_what_its_first_bytes_say(say: Say) -> None:

@@ -13,13 +13,14 @@ import pytest
 from starlette.requests import Request
 
 from app.settings import Settings
-from db import batches, files, history
+from db import batches, files, history, preferences, views
 from db.work import Role
 from inference.errors import InvalidOptions
 from inference.options import Options
-from pages import asking, blocks
+from pages import asking, blocks, shapes
 from pages import history as history_tab
 from pages import upscale as upscale_tab
+from pages.models import is_non_commercial, labels
 from pages.visitor import KEY, Visitor
 from tasks import orders
 from tasks.service import Service
@@ -29,6 +30,7 @@ from tests.tasks.pictures import FAST, picture
 
 __all__ = ["ada", "bob", "machine", "service", "settings", "submit", "upload"]
 
+STATIC = Path(blocks.__file__).parent / "static"
 HOSTILE = "`${alert(1)}` {{name}} <img src=x onerror=alert(1)>.png"
 
 Put = Callable[..., dict[str, str]]
@@ -57,8 +59,10 @@ def put(service: Service) -> Put:
 
 
 def press(*files: dict[str, str], **changes: Any) -> dict[str, Any]:
-    order = {"files": list(files), "model": FAST, "scale": 2, "format": "same", "key": key()}
-    return order | changes
+    """`changes` are of the order, but for the key."""
+    key_ = changes.pop("key", None) or key()
+    order = {"model": FAST, "scale": 2} | changes
+    return {"files": list(files), "order": order, "key": key_}
 
 
 def test_a_press_becomes_a_batch_and_the_uploads_are_gone(
@@ -66,7 +70,9 @@ def test_a_press_becomes_a_batch_and_the_uploads_are_gone(
 ) -> None:
     first, second = put(ada, "cat.png"), put(ada, HOSTILE)
 
-    batch = upscale_tab.submit(service, visitor(ada), press(first, second, format="webp"))["batch"]
+    batch = upscale_tab.submit(service, visitor(ada), press(first, second, output_format="webp"))[
+        "batch"
+    ]
 
     assert [job["name"] for job in batch["jobs"]] == ["cat.png", HOSTILE]
     assert batch["state"] == "queued"
@@ -170,6 +176,7 @@ def test_others_files_and_batches_are_not_there(
         "UPLOAD_NOT_FOUND"
     )
     assert code("upscale", "cancel", {"batch": batch, "job": None}) == "NOT_FOUND"
+    assert code("upscale", "retry", {"batch": batch}) == "NOT_FOUND"
     assert code("history", "delete", {"batch": batch}) == "NOT_FOUND"
     assert code("history", "again", {"batch": batch, "key": key()}) == "NOT_FOUND"
 
@@ -194,7 +201,14 @@ def test_what_is_refused_is_an_answer_with_a_sentence(
         {"act": "submit", "what": {"files": "all"}},
         {"act": "submit", "what": press(scale="4; rm")},
         {"act": "submit", "what": press(key="short")},
+        {"act": "submit", "what": press(quality="95")},
+        {"act": "submit", "what": press(tile=64)},
+        {"act": "submit", "what": press(model="../weights")},
         {"act": "cancel", "what": {"batch": "../.."}},
+        {"act": "retry", "what": {}},
+        {"act": "forecast", "what": {"pictures": 0}},
+        {"act": "remember", "what": {"choices": {"password": "x"}}},
+        {"act": "remember", "what": {"choices": {"scale": 5}}},
     ],
 )
 def test_anything_else_is_not_understood(acts: dict[str, Any], ada: UUID, value: Any) -> None:
@@ -223,6 +237,93 @@ def test_one_picture_of_a_batch_is_canceled(service: Service, ada: UUID, submit:
     batch = upscale_tab.cancel(service, visitor(ada), what)["batch"]
 
     assert [job["state"] for job in batch["jobs"]] == ["canceled", "queued"]
+
+
+def test_a_press_has_the_whole_order(service: Service, ada: UUID, put: Put) -> None:
+    order = {"quality": 80, "metadata": "none", "mark": False, "suffix": False, "precision": "fp32"}
+    what = press(put(ada), scale=None, width=90, height=40, **order)
+
+    batch = upscale_tab.submit(service, visitor(ada), what)["batch"]
+
+    options = batch["options"]
+    assert (options["scale"], options["width"], options["height"]) == (None, 90, 40)
+    assert order.items() <= options.items()
+
+
+@pytest.mark.parametrize(("suffix", "name"), [(True, f"cat_2x_{FAST}.png"), (False, "cat.png")])
+def test_a_result_has_a_suffix_or_the_originals_own_name(
+    service: Service, ada: UUID, put: Put, suffix: bool, name: str
+) -> None:
+    what = press(put(ada, "cat.jpg"), suffix=suffix)
+    batch_id = UUID(upscale_tab.submit(service, visitor(ada), what)["batch"]["id"])
+
+    (job,) = views.show(service.store, batch_id, ada).jobs
+
+    assert shapes.result_name(job) == name
+
+
+def test_what_was_canceled_is_started_again_and_a_worker_is_told(
+    service: Service, ada: UUID, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id = submit(ada, 2)
+    nudges: list[int] = []
+    monkeypatch.setattr(service.queue, "nudge", nudges.append)
+    batches.cancel(service.store, batch_id, ada)
+    first, _ = views.show(service.store, batch_id, ada).jobs
+
+    what = {"batch": str(batch_id), "job": str(first.id)}
+    batch = upscale_tab.try_again(service, visitor(ada), what)["batch"]
+
+    assert [job["state"] for job in batch["jobs"]] == ["queued", "canceled"]
+    assert nudges == [1]
+
+
+def test_choices_are_remembered_and_what_makes_no_sense_any_more_is_left_out(
+    service: Service, ada: UUID, bob: UUID
+) -> None:
+    def remembered(user_id: UUID) -> dict[str, Any]:
+        return upscale_tab.on_load(service, visitor(user_id)).props["remembered"]
+
+    def remember(**choices: Any) -> None:
+        upscale_tab.remember(service, visitor(ada), {"choices": choices})
+
+    remember(model=FAST, scale=2, mark=False, denoise=0.5, notify=True)
+    remember(scale=None, long_side=2000)
+    assert remembered(ada) == {
+        "model": FAST,
+        "mark": False,
+        "denoise": 0.5,
+        "notify": True,
+        "long_side": 2000,
+    }
+    assert remembered(bob) == {}
+
+    stale = {"quality": "no number", "metadata": '"everything"', "theme": '"dark"', "mark": "false"}
+    preferences.save(service.store, ada, stale)
+    remember(model="gone")
+    assert remembered(ada) == {
+        "mark": False,
+        "denoise": 0.5,
+        "notify": True,
+        "long_side": 2000,
+    }
+
+
+def test_models_are_described_by_what_they_are_for(service: Service) -> None:
+    known = labels(service)
+
+    assert known[FAST]["good_for"]
+    assert known["realesrgan-x4plus"]["rank"] == 0
+    assert known["dat-light-x2"]["rank"] is None
+    for model in known.values():
+        assert not model["sample"] or (STATIC / model["sample"].removeprefix("/ui/")).is_file()
+    assert known["realesrgan-x4plus"]["sample"]
+    assert not known["realesr-general-x4v3"]["denoises"], "its weaker twin is not installed"
+
+
+def test_licences_that_forbid_selling_are_known() -> None:
+    assert is_non_commercial("CC-BY-NC-SA-4.0")
+    assert not any(map(is_non_commercial, ["BSD-3-Clause", "CC-BY-4.0", "NCSA", ""]))
 
 
 def test_the_history_goes_on_where_a_page_ended(
@@ -349,11 +450,11 @@ def test_the_page_is_nobodys_until_it_is_loaded(
     (load,) = [each for each in demo.fns.values() if each.targets[0][1] == "load"]
 
     assert "Ada" not in str(demo.get_config_file())
-    bar, tabs, model, _ = load.fn(asked_by(ada, "tab=history"))
+    bar, tabs, choices = load.fn(asked_by(ada, "tab=history"))
 
     assert bar.props["name"] == "Ada"
     assert tabs.selected == "history"
-    assert FAST in [value for _, value in model.choices]
+    assert choices.props["models"][FAST]["installed"]
 
 
 @pytest.mark.parametrize("query", ["", "tab=", "tab=nowhere", "tab=<script>"])

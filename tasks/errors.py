@@ -61,3 +61,15 @@ class TooLateForAll(Refused):
     """What is left of the originals' time is shorter than the batch would take."""
 
     code = "TOO_LATE"
+
+
+class DeskBusy(Refused):
+    """Another deed with models is under way."""
+
+    code = "MODEL_TASK_RUNNING"
+
+
+class ModelNeeded(Refused):
+    """The model cannot be spared."""
+
+    code = "MODEL_NEEDED"

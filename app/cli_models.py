@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from inference import catalog
 from inference.errors import EngineError, InvalidWeights, ModelUnavailable
+from inference.installed import ModelFolder
 from inference.sources import OnProgress
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ def _add(args: argparse.Namespace) -> int:
 
 
 def _remove(args: argparse.Namespace) -> int:
-    _store(args).remove(args.name)
+    ModelFolder(args.models).remove(args.name)
     print(f"{args.name}: removed")
     return 0
 

@@ -26,7 +26,7 @@ PACE = {"realesrgan-x4plus": 34.0, "realesrgan-x4plus-anime-6b": 11.0, "realesr-
 def fill(store: Store, days: int = 34, a_day: int = 24, seed: int = 7) -> UUID:
     """Weeks of jobs, the files of the last three days, counts, sweeps, workers and deeds. Returns
     the owner of it all."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)
     now = store.clock.now()
     owner = users.ensure_user(store, "https://id.example.org", "canary", email=ADDRESS)
     with store.writing() as rows:

@@ -7,14 +7,12 @@ from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
-from safetensors.torch import save
 from sqlalchemy import update
 
 from db.people import User
 from tests import weeks
 from tests.browser.conftest import OpenPage, Shots
 from tests.browser.serving import Serving, serving
-from tests.inference.networks import compact, random_weights
 
 Visit = Callable[..., Page]
 

@@ -85,7 +85,7 @@ export function drawColumns(surface, { days, series, line, reading }, width, say
       column.append(box(look, x(day) + gap / 2, y(a), room - gap, y(b) - y(a)));
     }
     const whole = node("rect", { class: "reach", x: x(day), y: 0, width: room, height: height - BOTTOM });
-    whole.addEventListener("pointerenter", () => tell(reading[day]));
+    column.addEventListener("pointerenter", () => tell(reading[day]));
     column.prepend(whole);
     if (line?.[day]) column.append(node("line", { class: "line", x1: x(day) + gap / 2, x2: x(day) + room - gap / 2, y1: y(line[day]), y2: y(line[day]) }));
     surface.append(column);
@@ -114,7 +114,7 @@ export function drawLife(surface, { spans, marks, end, reading }, width, say, te
   for (const [place, { from, to, parts }] of spans.entries()) {
     const column = node("g", { class: "column" });
     const reach = node("rect", { class: "reach", x: x(from), y: 0, width: x(to) - x(from), height: base });
-    reach.addEventListener("pointerenter", () => tell(reading[place]));
+    column.addEventListener("pointerenter", () => tell(reading[place]));
     column.append(reach);
     let at = 0;
     for (const { look, value } of parts) {

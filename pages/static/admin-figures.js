@@ -10,7 +10,7 @@ const ROLES = { original: "ink", result: "middle", preview: "pale", export: "hol
 export class Figures {
   constructor() {
     this.jobs = new Plot(t("admin.plot.jobs"), drawColumns, { kind: "wide" });
-    this.speed = new Plot(t("admin.plot.speed"), drawRanges, { kind: "tall", say: seconds });
+    this.speed = new Plot(t("admin.plot.speed"), drawRanges, { kind: "tall", say: (value) => t("span.seconds", { seconds: value }) });
     this.failures = new Plot(t("admin.plot.failures"), drawBars);
     this.storage = new Plot(t("admin.plot.storage"), drawLife, { kind: "wide", say: weightOf });
     this.deletions = new Plot(t("admin.plot.deletions"), drawColumns, { kind: "wide" });

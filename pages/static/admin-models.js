@@ -79,7 +79,14 @@ export class Models {
   async #begin(act, name) {
     this.trouble.hidden = true;
     const answer = await this.ask(act, { name });
-    if (answer) this.begun();
+    if (!answer) return;
+    this.#lookAtTask();
+    this.begun();
+  }
+
+  /** It is above the list and the form, which are long. */
+  #lookAtTask() {
+    this.task.scrollIntoView({ block: "nearest" });
   }
 
   #task(task) {
@@ -129,6 +136,7 @@ export class Models {
     if (refused) return write(this.trouble, refused);
     this.sending = sent(file, name, ending, (done) => this.#task(arriving(name, done, file.size)));
     this.#task(arriving(name, 0, file.size));
+    this.#lookAtTask();
     this.press.disabled = true;
     try {
       await this.sending;

@@ -205,8 +205,9 @@ class ModelDesk:
     def _end(self, phase: Phase, **changes: Any) -> None:
         if self._stopped and phase is Phase.FAILED:
             changes["problem"] = "It was stopped."
+        with self._lock:
+            self._running = None  # before anybody can begin the next one
         self._change(phase=phase, **changes)
-        self._running = None
 
     def _go(self, actor: UUID, *arguments: str, file: Path | None = None) -> None:
         """Run the command in a thread that lives as long as it does, then remove `file`."""

@@ -8,11 +8,12 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from db import acknowledgements, tokens, users
+from db import acknowledgements, history, tokens, users
 from pages.public import Site
 from tasks.service import Service
 from tests import weeks
 from tests.app.conftest import Browser
+from tests.tasks.conftest import Submit
 
 ADDRESS = "/admin/models?name=mine&ending=.pth"
 ACTS = ("show", "now", "pull", "check", "remove", "stop")
@@ -83,6 +84,20 @@ def test_an_admin_is_told_everything_and_nobodys_name(
             for (each,) in rows.exec_driver_sql(f"SELECT id FROM {table}"):
                 assert each not in told
                 assert str(UUID(each)) not in told
+
+
+def test_an_admin_cannot_see_anybodys_pictures(
+    browser: Browser, ada: UUID, bob: UUID, submit: Submit, service: Service
+) -> None:
+    batch = submit(bob)
+    (view,) = history.page(service.store, bob).items
+    addresses = [f"/files/{file.id}" for job in view.jobs for file in job.files]
+    owner, admin = browser(bob), browser(ada)
+
+    assert [owner.get(address).status_code for address in addresses] == [200]
+    assert [admin.get(address).status_code for address in addresses] == [404]
+    assert admin.get(f"/batches/{batch}/download").status_code == 404
+    assert str(batch) not in admin.get("/live").text
 
 
 def test_nobody_else_finds_it(browser: Browser, bob: UUID, token_of_ada: httpx.Client) -> None:

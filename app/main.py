@@ -18,6 +18,7 @@ from app import (
     health,
     live,
     login,
+    office,
     problems,
     public_routes,
     uploads,
@@ -29,6 +30,7 @@ from app.settings import Settings
 from app.web import Web
 from pages import api, blocks, public, texts, theme
 from pages.visitor import KEY
+from tasks.model_desk import ModelDesk
 from tasks.service import Service
 
 STATIC = Path(__file__).parent.parent / "pages" / "static"
@@ -44,8 +46,10 @@ def create_app(settings: Settings, service: Service) -> FastAPI:
     app.mount("/ui", StaticFiles(directory=STATIC))
     for part in (public_routes, login, uploads, downloads, live, health):
         app.include_router(part.routes(web))
+    desk = ModelDesk(service.store, service.folders, office.models_command)
+    app.include_router(office.routes(web, desk))
     app.add_api_route(LANDING, partial(_landing, web), response_class=HTMLResponse)
-    _mount_gradio(app, web)
+    _mount_gradio(app, web, desk)
     protect(app, web)
     return app
 
@@ -63,9 +67,13 @@ async def _landing(web: Web, request: Request) -> HTMLResponse:
     return HTMLResponse(web.site.landing(framed=framed))
 
 
-def _mount_gradio(app: FastAPI, web: Web) -> None:
+def _mount_gradio(app: FastAPI, web: Web, desk: ModelDesk) -> None:
     ui = blocks.build_ui(
-        web.service, web.settings, web.site, lambda: api.add_endpoints(web.service, web.settings)
+        web.service,
+        web.settings,
+        web.site,
+        lambda: api.add_endpoints(web.service, web.settings),
+        desk,
     )
     gr.mount_gradio_app(
         app,

@@ -60,6 +60,7 @@ _STATUS: dict[type[Exception], int] = {
     store_errors.InvalidCursor: 422,
     store_errors.Suspended: 403,
     store_errors.TooManyOpenJobs: 429,
+    task_errors.DeskBusy: 409,
     task_errors.QueueTooLong: 503,
     task_errors.UploadsClosed: 503,
     task_errors.ReadOnlyToken: 403,

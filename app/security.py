@@ -31,6 +31,7 @@ def protect(app: FastAPI, web: Web) -> None:
         web.service.store,
         session_cookie(settings),
         web.site.policy_version,
+        settings.names_admin,
         behind_bearer=settings.is_space,
     )
     # From the inside out: what is added last comes first.

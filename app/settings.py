@@ -1,5 +1,6 @@
 """Settings from the environment, typed and checked once. Imports nothing of ours."""
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
@@ -115,6 +116,13 @@ class Settings(BaseSettings):
     space_host: str | None = None
     """Host names of the Space, separated by commas."""
 
+    admin_emails: str = ""
+    """E-mail addresses of the admins, separated by commas. Whoever signs in through a provider
+    that says that one of them is theirs, and verified, sees the tab Admin."""
+
+    max_model_megabytes: float = Field(default=1000, gt=0)
+    """Most that a file of weights may weigh that an admin hands in."""
+
     operator_name: str = "ImagesUpscaler.ai"
     """Who runs the service; the policies name them."""
     operator_email: str = "support@imagesupscaler.ai"
@@ -125,6 +133,18 @@ class Settings(BaseSettings):
     @property
     def models_dir(self) -> Path:
         return self.data_dir / "models"
+
+    def names_admin(self, address: str | None) -> bool:
+        """Whether this address is in `ADMIN_EMAILS`; whether it is verified is not asked here.
+
+        Capitals do not count, but in ASCII alone: of other letters several become one in small
+        letters, and then somebody else's address would be an admin's.
+        """
+        return address is not None and _address(address) in self._admins
+
+    @property
+    def _admins(self) -> frozenset[bytes]:
+        return frozenset(_address(each) for each in self.admin_emails.split(",") if each.strip())
 
     @property
     def is_space(self) -> bool:
@@ -212,6 +232,14 @@ class Settings(BaseSettings):
     def _blank_is_none(cls, value: str | None) -> str | None:
         return value or None
 
+    @field_validator("admin_emails")
+    @classmethod
+    def _are_addresses(cls, value: str) -> str:
+        for each in filter(None, map(str.strip, value.split(","))):
+            if not re.fullmatch(r"[^@\s]+@[^@\s]+", each):
+                raise ValueError("it must be e-mail addresses, separated by commas")
+        return value
+
     @model_validator(mode="after")
     def _providers_differ(self) -> Self:
         keys = [provider.key for provider in self.providers]
@@ -244,6 +272,10 @@ def load_settings() -> Settings:
     except SettingsError as error:
         # The only setting that is more than a word.
         raise InvalidSettings("The setting OIDC_PROVIDERS is not a JSON list.") from error
+
+
+def _address(text: str) -> bytes:
+    return text.strip().encode().lower()
 
 
 def is_loopback(host: str) -> bool:

@@ -44,7 +44,7 @@ def routes(web: Web) -> APIRouter:
     async def upload(request: Request, visitor: Asking) -> Response:
         """Gradio's answer: the absolute path of each file, in the order they came."""
         boundary = boundary_of(request.headers.get("content-type", ""))
-        announced = _announced(request)
+        announced = announced_by(request)
         try:
             async with desk.taking(visitor.user_id, announced) as begin:
                 receiver = Receiver(boundary, desk.bounds, begin)
@@ -126,32 +126,40 @@ class Desk:
 async def _receive(request: Request, receiver: Receiver, service: Service) -> list[Path]:
     """Where the files of the body lie. Raises `ClientDisconnect`, `Problem` or `StorageFull`, and
     leaves nothing behind then."""
-    fed, deadline = 0, time.monotonic() + STANDSTILL
     try:
-        while True:
-            with anyio.move_on_after(deadline - time.monotonic()) as patience:
-                message = await request.receive()
-            if patience.cancelled_caught:
-                raise Problem(
-                    408,
-                    "UPLOAD_STOOD_STILL",
-                    "The upload stood still for too long.",
-                    "Please try again.",
-                    {"Connection": "close"},
-                )
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            if chunk := message.get("body", b""):
-                await run_sync(receiver.feed, chunk)
-                fed += len(chunk)
-            if not message.get("more_body", False):
-                return receiver.finish(service.store.clock.now())
-            if fed >= PACE:
-                fed, deadline = 0, time.monotonic() + STANDSTILL
+        async for chunk in arriving(request):
+            await run_sync(receiver.feed, chunk)
+        return receiver.finish(service.store.clock.now())
     finally:
         receiver.discard()
 
 
-def _announced(request: Request) -> int | None:
+async def arriving(request: Request) -> AsyncIterator[bytes]:
+    """The body, chunk by chunk. Raises `ClientDisconnect`, and `Problem` when it stands still."""
+    fed, deadline = 0, time.monotonic() + STANDSTILL
+    while True:
+        with anyio.move_on_after(deadline - time.monotonic()) as patience:
+            message = await request.receive()
+        if patience.cancelled_caught:
+            raise Problem(
+                408,
+                "UPLOAD_STOOD_STILL",
+                "The upload stood still for too long.",
+                "Please try again.",
+                {"Connection": "close"},
+            )
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        if chunk := message.get("body", b""):
+            yield chunk
+            fed += len(chunk)
+        if not message.get("more_body", False):
+            return
+        if fed >= PACE:
+            fed, deadline = 0, time.monotonic() + STANDSTILL
+
+
+def announced_by(request: Request) -> int | None:
+    """How many bytes the body has, as it says; None where it does not."""
     length = request.headers.get("content-length", "")
     return int(length) if length.isdecimal() and len(length) < 20 else None

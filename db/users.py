@@ -30,8 +30,11 @@ class Person:
     display_name: str | None
     email: str | None
     is_admin: bool
+    """Without being on anybody's list: the owner of this machine."""
     policy_version: str | None
     """The policy that they agreed to last, saying that they are old enough."""
+    email_verified: bool = False
+    """Whether the provider that they signed in with last vouched for the address."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,16 @@ def ensure_user(
     return user_id
 
 
+def note_address(store: Store, user_id: UUID, email: str | None, *, verified: bool) -> None:
+    """What a provider says of the user's address with every sign-in: the last word counts.
+
+    Where it says none any more, the old one stays as a fact, and nobody vouches for it.
+    """
+    said = {"email_verified": verified and email is not None} | ({"email": email} if email else {})
+    with store.writing() as rows:
+        rows.execute(update(User).where(User.id == user_id).values(**said))
+
+
 def newest_acknowledged() -> ScalarSelect[str]:
     """The version of the policy that a row of `user` agreed to last, or null."""
     return (
@@ -150,11 +163,13 @@ def newest_acknowledged() -> ScalarSelect[str]:
 def person_columns() -> tuple[ColumnElement[Any], ...]:
     """What has to be selected of `user` to call `person_of`."""
     newest = newest_acknowledged().label("policy_version")
-    return *User.__table__.c["id", "display_name", "email", "is_admin"], newest
+    return *User.__table__.c["id", "display_name", "email", "is_admin", "email_verified"], newest
 
 
 def person_of(row: Any) -> Person:
-    return Person(row.id, row.display_name, row.email, row.is_admin, row.policy_version)
+    return Person(
+        row.id, row.display_name, row.email, row.is_admin, row.policy_version, row.email_verified
+    )
 
 
 def check_active(rows: Connection, user_id: UUID) -> None:

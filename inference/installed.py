@@ -1,6 +1,7 @@
 """Which models are installed, and what is known of each without reading its weights.
 
-Imports no torch, so that limits and pages can ask. Loading and installing are in `weights`.
+Imports no torch, so that limits and pages can ask, and removing takes no time. Loading and
+installing are in `weights`.
 """
 
 import re
@@ -14,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from inference import catalog
 from inference.errors import InvalidWeights, ModelUnavailable, UnknownModel
+from inference.folders import alone_in
 
 Framework = Literal["numpy", "pt"]
 
@@ -73,6 +75,27 @@ class ModelFolder:
         """What is known of an installed model. Raises what `load` raises."""
         with self._opened(name) as file:
             return self._info(name, file.metadata() or {})
+
+    def remove(self, name: str) -> None:
+        """Delete an installed model, damaged or not. Raises `UnknownModel`."""
+        if name not in self.names():
+            raise UnknownModel(
+                f"No model called {name[:100]!r} is installed.",
+                "See `python -m app models list`.",
+            )
+        with self._alone():
+            self._file(name).unlink(missing_ok=True)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        try:
+            with alone_in(self.path):
+                yield
+        except OSError as error:
+            raise ModelUnavailable(
+                f"The models' folder {self.path} cannot be used: {error.strerror or error}.",
+                "Make it writable, or choose another folder.",
+            ) from error
 
     @contextmanager
     def _opened(self, name: str, framework: Framework = "numpy") -> Iterator[Any]:

@@ -21,9 +21,8 @@ from inference.errors import (
     InvalidWeights,
     ModelNameTaken,
     ModelUnavailable,
-    UnknownModel,
 )
-from inference.folders import alone_in, write_whole
+from inference.folders import write_whole
 from inference.installed import NAME, InstalledModel, ModelFolder
 from inference.loader import describe
 from inference.sources import OnProgress, fetch_package, fetch_release
@@ -133,16 +132,6 @@ class ModelStore(ModelFolder):
                 )
             return self._install(name, weights, path.name)
 
-    def remove(self, name: str) -> None:
-        """Delete an installed model, damaged or not. Raises `UnknownModel`."""
-        if name not in self.names():
-            raise UnknownModel(
-                f"No model called {name[:100]!r} is installed.",
-                "See `python -m app models list`.",
-            )
-        with self._alone():
-            self._file(name).unlink(missing_ok=True)
-
     @contextmanager
     def downloads(self) -> Iterator[Path]:
         """A folder that several `pull`s share, so that nothing is fetched twice.
@@ -204,17 +193,6 @@ class ModelStore(ModelFolder):
             if catalog.find(name) is None:
                 raise
             return None
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        try:
-            with alone_in(self.path):
-                yield
-        except OSError as error:
-            raise ModelUnavailable(
-                f"The models' folder {self.path} cannot be used: {error.strerror or error}.",
-                "Make it writable, or choose another folder.",
-            ) from error
 
 
 def _by_hand(model: catalog.Model) -> str:

@@ -1,4 +1,4 @@
-"""The page of who is signed in: a bar on top, four tabs below. Places them and nothing else.
+"""The page of who is signed in: a bar on top, the tabs below. Places them and nothing else.
 
 One `gr.Blocks` serves everybody, so nothing of anybody's may be in it when it is built: names,
 batches and tokens come with the first questions that the page asks.
@@ -12,19 +12,25 @@ import gradio as gr
 from app.settings import Settings
 from pages import permits, upscale
 from pages.account import place_account
+from pages.admin import place_admin
 from pages.ahead import place_ahead
 from pages.asking import EVENT, asking_visitor, script
 from pages.errors import told
 from pages.history import place_history
 from pages.policy import Texts, place_policies
 from pages.tabs import Tab, tab_named
+from tasks.model_desk import ModelDesk
 from tasks.service import Service
 
 """What `/?tab=` may name, and what people read."""
 
 
 def build_ui(
-    service: Service, settings: Settings, site: Texts, api: Callable[[], None]
+    service: Service,
+    settings: Settings,
+    site: Texts,
+    api: Callable[[], None],
+    desk: ModelDesk,
 ) -> gr.Blocks:
     """The page. `api` is called inside and adds the named endpoints."""
     demo = _Page(title="ImagesUpscaler", fill_width=True, analytics_enabled=False)
@@ -46,15 +52,19 @@ def build_ui(
                 place_account(service, settings)
             with _tab(Tab.POLICIES):
                 place_policies(site)
+            # In everybody's page, and empty: its figures are for those who may ask for them.
+            with _tab(Tab.ADMIN, visible=False) as office:
+                place_admin(service, settings, desk)
 
         place_ahead(service)
 
-        def on_load(request: gr.Request) -> tuple[gr.HTML, gr.Tabs, gr.HTML]:
+        def on_load(request: gr.Request) -> tuple[gr.HTML, gr.Tab, gr.Tabs, gr.HTML]:
             visitor = asking_visitor(request)
             bar = gr.HTML(name=visitor.name)
-            return bar, chosen_tab(request), upscale.on_load(service, visitor)
+            shown = gr.Tab(visible=visitor.is_in_office)
+            return bar, shown, chosen_tab(request), upscale.on_load(service, visitor)
 
-        opened = demo.load(on_load, None, [bar, tabs, table.choices], **EVENT)
+        opened = demo.load(on_load, None, [bar, office, tabs, table.choices], **EVENT)
         opened.then(None, js=_OPENED, **EVENT)
         api()
     return demo
@@ -89,11 +99,13 @@ class _Page(gr.Blocks):
 def chosen_tab(request: gr.Request) -> gr.Tabs:
     """The tab that the page's address names."""
     asked = tab_named(request.query_params.get("tab"))
+    if asked is Tab.ADMIN and not asking_visitor(request).is_in_office:
+        asked = None
     return gr.Tabs(selected=(asked or Tab.UPSCALE).value)
 
 
-def _tab(which: Tab) -> gr.Tab:
-    tab = gr.Tab(which.label, id=which.value)
+def _tab(which: Tab, *, visible: bool = True) -> gr.Tab:
+    tab = gr.Tab(which.label, id=which.value, visible=visible)
     # So that reloading the page, or coming back to it, opens the same tab.
     tab.select(None, js=_CHOSEN.replace("TAB", which), **EVENT)
     return tab

@@ -10,6 +10,7 @@ class Tab(StrEnum):
     HISTORY = "history"
     ACCOUNT = "account"
     POLICIES = "policies"
+    ADMIN = "admin"
 
     @property
     def label(self) -> str:

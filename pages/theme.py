@@ -35,7 +35,7 @@ _GREY = Color(
     c950="#0d0d0c",
 )
 
-_SHEETS = ("tokens", "app", "table", "rail", "history", "account", "small")
+_SHEETS = ("tokens", "app", "table", "rail", "history", "account", "admin", "small")
 
 HEAD = "".join(f'<link rel="stylesheet" href="/ui/{sheet}.css">' for sheet in _SHEETS)
 """For the mount's `head`: our own style sheets, from our own address."""

@@ -30,6 +30,11 @@ class Visitor:
     may_change: bool = True
     """False for a token that is for reading: it looks at batches and fetches files, and no more."""
 
+    @property
+    def is_in_office(self) -> bool:
+        """Whether they may do an admin's work: in a browser. Their programs' tokens may not."""
+        return self.is_admin and self.via == "cookie"
+
 
 def visitor_of(scope: Mapping[str, Any]) -> Visitor:
     """Who sent this request. `scope` is ASGI's: `request.scope` of Starlette's requests,

@@ -73,3 +73,15 @@ class NothingToTry(Refused):
     """No model that could render the spot is installed."""
 
     code = "NOTHING_TO_TRY"
+
+
+class DeskBusy(Refused):
+    """Another deed with models is under way."""
+
+    code = "MODEL_TASK_RUNNING"
+
+
+class ModelNeeded(Refused):
+    """The model cannot be spared."""
+
+    code = "MODEL_NEEDED"

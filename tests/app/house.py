@@ -23,7 +23,7 @@ from tests.db.places import Places
 
 HERE = ("127.0.0.1", 50000)
 VERSION = "2026-01-01-0123456789ab"
-PLACES = {"/", *(f"/?tab={tab}" for tab in ("upscale", "history", "account", "policies"))}
+PLACES = {"/", *(f"/?tab={tab}" for tab in ("upscale", "history", "account", "policies", "admin"))}
 
 
 class Pages:

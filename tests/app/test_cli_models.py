@@ -142,6 +142,14 @@ def test_progress_is_drawn_for_people_only(package, store, monkeypatch):
     assert "good" in terminal.getvalue()
 
 
+def test_progress_is_told_to_programs_in_lines(package, store, capsys):
+    parser = argparse.ArgumentParser()
+    cli_models.add_parser(parser.add_subparsers(), default_models=store.path)
+    args = parser.parse_args(["models", "pull", "--progress", "lines", "good"])
+    assert args.run(args) == 0
+    assert capsys.readouterr().err == "10 20\n20 20\n"
+
+
 @pytest.mark.parametrize("installed", [True, False])
 def test_checks_files_and_installed_models(models, file, installed):
     if installed:

@@ -18,7 +18,7 @@ from db import acknowledgements, sessions, tokens
 from db.migrate import migrate
 from db.people import User, UserState
 from db.store import Store
-from db.users import ensure_user
+from db.users import ensure_user, note_address
 from pages.visitor import Visitor
 from tests.db.places import Places
 
@@ -58,6 +58,54 @@ def asked(identify: Identify, *headers: tuple[str, str]) -> Visitor | None:
 
 def sent(name: str, secret: str) -> tuple[str, str]:
     return name, secret if name == "X-API-Key" else f"Bearer {secret}"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "address", "verified", "listed", "is_admin"),
+    [
+        ("https://id.example.org", "ada@example.org", True, "Ada@Example.org", True),
+        ("https://id.example.org", "ada@example.org", False, "ada@example.org", False),
+        ("https://id.example.org", "ada@example.org", True, "bob@example.org", False),
+        ("https://id.example.org", "ada@example.org", True, "", False),
+        ("https://id.example.org", None, True, "ada@example.org", False),
+        # The command line's users: nobody vouches for their addresses.
+        ("local", "ada@example.org", False, "ada@example.org", False),
+    ],
+)
+def test_an_admin_has_a_verified_address_that_is_listed_now(
+    store: Store, issuer: str, address: str | None, verified: bool, listed: str, is_admin: bool
+) -> None:
+    settings = Settings(admin_emails=listed)
+    identify = Identify(store, session_cookie(settings), POLICY, settings.names_admin)
+    ada = ensure_user(store, issuer, "ada", email=address, email_verified=verified)
+    cookie = ("Cookie", f"session={session(store, ada)}")
+
+    visitor = asked(identify, cookie)
+    assert visitor is not None
+    assert (visitor.is_admin, visitor.is_in_office) == (is_admin, is_admin)
+    by_token = asked(identify, sent("X-API-Key", token(store, ada)))
+    assert by_token is not None
+    assert (by_token.is_admin, by_token.is_in_office) == (is_admin, False)
+
+    # The same session after a restart without them on the list, or after their provider has
+    # stopped to vouch for them.
+    removed = Identify(store, session_cookie(settings), POLICY, Settings().names_admin)
+    assert (found := asked(removed, cookie)) is not None
+    assert not found.is_admin
+    note_address(store, ada, address, verified=False)
+    assert (found := asked(identify, cookie)) is not None
+    assert not found.is_admin
+
+
+def test_the_owner_of_this_machine_is_an_admin_without_a_list(
+    store: Store, identify: Identify
+) -> None:
+    owner = ensure_user(store, "local", "owner", is_admin=True)
+
+    visitor = asked(identify, ("Cookie", f"session={session(store, owner)}"))
+
+    assert visitor is not None
+    assert visitor.is_in_office
 
 
 @pytest.mark.parametrize("name", HEADERS)

@@ -417,7 +417,7 @@ def test_nobody_is_sent_elsewhere(home, word):
 def test_a_place_is_passed_on(home):
     browser = home.browser()
     seen = set()
-    for name in ("upscale", "history", "account", "policies"):
+    for name in ("upscale", "history", "account", "policies", "admin"):
         assert home.browser().get(f"/login?next={name}").json()["next"] == name
         seen.add(browser.post("/login/local", data={"next": name}).headers["location"])
     assert seen == PLACES - {"/"}

@@ -260,7 +260,12 @@ def test_the_same_person_comes_back_as_the_same_user(home, liar):
     go_through(home, liar)
     liar.claims = {"email": "other@example.org", "name": "Somebody"}
     go_through(home, liar)
-    assert home.rows("SELECT display_name, email FROM user") == [("Ada", "ada@example.org")]
+    # The name is theirs; the address is the provider's word, and the last one counts.
+    kept = "SELECT display_name, email, email_verified FROM user"
+    assert home.rows(kept) == [("Ada", "other@example.org", 1)]
+    liar.claims = {"email": "other@example.org", "email_verified": False}
+    go_through(home, liar)
+    assert home.rows(kept) == [("Ada", "other@example.org", 0)]
 
 
 def test_nobody_is_recognised_by_an_address(make, liar):

@@ -52,6 +52,33 @@ def test_what_others_can_reach_refuses_to_start_without_asking_who_they_are(
     Settings(**reachable, oidc_providers=[provider()]).check_reachable()
 
 
+def test_an_address_is_an_admins_whatever_its_capitals() -> None:
+    settings = Settings(admin_emails=" Ada@Example.org, kim@example.org,,")
+
+    assert settings.names_admin("ada@example.org")
+    assert settings.names_admin("ADA@EXAMPLE.ORG")
+    assert settings.names_admin("kim@example.org")
+    for other in (
+        None,
+        "",
+        " ",
+        "bob@example.org",
+        "example.org",
+        "ada@example.org,kim@example.org",
+    ):
+        assert not settings.names_admin(other), other
+    # The Kelvin sign becomes a k in small letters, and is somebody else's all the same.
+    assert not settings.names_admin("\u212aim@example.org")
+    assert not Settings().names_admin("")
+
+
+def test_admins_that_are_no_addresses_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ("ada", "ada@example.org; bob@example.org", "ada@"):
+        monkeypatch.setenv("ADMIN_EMAILS", wrong)
+        with pytest.raises(InvalidSettings, match="ADMIN_EMAILS"):
+            load_settings()
+
+
 def test_an_empty_passphrase_is_none() -> None:
     with pytest.raises(InvalidSettings):
         Settings(host="0.0.0.0", local_passphrase="").check_reachable()

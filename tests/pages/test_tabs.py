@@ -23,6 +23,7 @@ from pages import upscale as upscale_tab
 from pages.models import is_non_commercial, labels
 from pages.visitor import KEY, Visitor
 from tasks import orders
+from tasks.model_desk import ModelDesk
 from tasks.service import Service
 from tasks.submissions import Upload
 from tests.tasks.conftest import Submit, ada, bob, machine, service, settings, submit, upload
@@ -129,7 +130,7 @@ def acts(service: Service, settings: Settings) -> dict[str, Any]:
     for function in demo.fns.values():
         if function.inputs and isinstance(function.inputs[0], gr.HTML):
             listeners[function.inputs[0].elem_id] = function.fn
-    assert set(listeners) == {"upscale", "history", "account"}
+    assert set(listeners) == {"upscale", "history", "account", "admin"}
     return listeners
 
 
@@ -147,7 +148,8 @@ class Texts:
 def page(service: Service, settings: Settings) -> gr.Blocks:
     async def build() -> gr.Blocks:
         # Async, because outside of a running loop Gradio makes some and never closes them.
-        return blocks.build_ui(service, settings, Texts(), lambda: None)
+        desk = ModelDesk(service.store, service.folders, lambda *_: ("false",))
+        return blocks.build_ui(service, settings, Texts(), lambda: None, desk)
 
     return asyncio.run(build())
 
@@ -450,7 +452,7 @@ def test_the_page_is_nobodys_until_it_is_loaded(
     (load,) = [each for each in demo.fns.values() if each.targets[0][1] == "load"]
 
     assert "Ada" not in str(demo.get_config_file())
-    bar, tabs, choices = load.fn(asked_by(ada, "tab=history"))
+    bar, _, tabs, choices = load.fn(asked_by(ada, "tab=history"))
 
     assert bar.props["name"] == "Ada"
     assert tabs.selected == "history"

@@ -14,7 +14,7 @@ export class BatchCards {
     this.models = models;
     this.acts = acts;
     this.#thumbs = thumbs;
-    this.title = make("h3");
+    this.title = make("h2");
     this.list = make("ul.cards");
     this.foot = make("div.acts.foot");
     this.element = make("section.batch", {}, this.title, this.list, this.foot);

@@ -91,11 +91,12 @@ class Serving:
         path.write_bytes(picture())
         submit_batch(self.service, self.person(person), [Upload(path, name)], Options(model=FAST))
 
-    def sign_in(self, page: Page, name: str) -> UUID:
+    def sign_in(self, page: Page, name: str, agreed: bool = True) -> UUID:
         """The page's browser is signed in as this person, who has agreed to the terms."""
         store = self.service.store
         user_id = self.person(name)
-        acknowledgements.record(store, user_id, self.site.policy_version)
+        if agreed:
+            acknowledgements.record(store, user_id, self.site.policy_version)
         secret = sessions.begin(store, user_id, sessions.Device(browser="chrome", system="linux"))
         cookie = cookies.session_cookie(self.settings).name
         page.context.add_cookies(

@@ -35,9 +35,14 @@ _PROVIDERS = [
 ]
 
 
+def somebody() -> str:
+    """A new person, who is called as all of them are."""
+    return f"Ada#{uuid4().hex}"
+
+
 def open_app(page: Page, service: Serving, tab: str, name: str | None = None) -> str:
     """Open a tab for somebody, by default somebody new; returns their name."""
-    name = name or f"Ada {uuid4().hex[:6]}"
+    name = name or somebody()
     service.sign_in(page, name)
     page.goto(f"/?tab={tab}")
     expect(page.locator("body[data-ready]")).to_have_count(1, timeout=_SOON)
@@ -115,7 +120,7 @@ def policies(page: Page, service: Serving) -> Iterator[str]:
 
 
 def entering(page: Page, service: Serving) -> Iterator[str]:
-    service.sign_in(page, f"Ada {uuid4().hex[:6]}", agreed=False)
+    service.sign_in(page, somebody(), agreed=False)
     page.goto("/welcome")
     yield "welcome"
     page.goto("/nothing-here")
@@ -190,7 +195,7 @@ def account(page: Page, service: Serving) -> Iterator[str]:
 def opening(page: Page, service: Serving) -> Iterator[str]:
     """Before Gradio has come."""
     page.route("**/assets/*.js", lambda route: None)
-    service.sign_in(page, f"Ada {uuid4().hex[:6]}")
+    service.sign_in(page, somebody())
     page.goto("/?tab=upscale", wait_until="commit")
     page.locator("#shell .wait").wait_for()
     yield "opening"

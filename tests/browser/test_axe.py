@@ -3,16 +3,13 @@
 The states are those of `states.py`. axe's rules for good practice count as well.
 """
 
-import tempfile
-from collections.abc import Iterator
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import OpenPage
-from tests.browser.serving import Serving, serving
+from tests.browser.serving import Serving
 from tests.browser.states import STORIES, Story, in_scheme
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -21,16 +18,6 @@ LOOK = """async () => {
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`));
 }"""
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory, models_path: Path) -> Iterator[Serving]:
-    with pytest.MonkeyPatch.context() as patch:
-        # A service sends this process's temporary files into its data folder.
-        patch.setattr(tempfile, "tempdir", None)
-        patch.setenv("TMPDIR", tempfile.gettempdir())
-        with serving(tmp_path_factory.mktemp("axe"), models_path) as service:
-            yield service
 
 
 def faults(page: Page, state: str) -> list[str]:

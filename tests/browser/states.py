@@ -155,6 +155,7 @@ def upscaling(page: Page, service: Serving) -> Iterator[str]:
     expect(page.get_by_role("dialog")).to_have_count(0)
     hand_in(page, damaged())
     page.get_by_role("button", name="Upscale 1 picture").click()
+    expect(page.locator(".batch")).to_have_count(2, timeout=_SOON)
     service.worker.finish()
     expect(page.locator(".card.failed")).to_have_count(1, timeout=_SOON)
     yield "upscale-failed"

@@ -172,8 +172,19 @@ def history(page: Page, service: Serving) -> Iterator[str]:
     entries = page.locator(".entry")
     expect(entries).to_have_count(3)
     yield "history"
+    page.get_by_role("searchbox").fill("nothing of this name")
+    expect(entries).to_have_count(0)
+    yield "history-none-found"
+    page.get_by_role("searchbox").fill("")
+    expect(entries).to_have_count(3)
     entries.last.get_by_role("button", name="Open").click()
     yield "history-open"
+    again = entries.last.get_by_role("button", name="Run again with other settings")
+    again.click()
+    page.get_by_role("dialog").wait_for()
+    yield "history-again"
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     entries.last.get_by_role("button", name="Delete now").click()
     yield "history-deleting"
     entries.last.get_by_role("button", name="Delete 1 picture now").click()
@@ -184,7 +195,7 @@ def history(page: Page, service: Serving) -> Iterator[str]:
 def account(page: Page, service: Serving) -> Iterator[str]:
     open_app(page, service, "account")
     yield "account"
-    page.get_by_role("textbox", name="Name").fill("backup script")
+    page.locator("#token-name").fill("backup script")
     page.get_by_role("button", name="Make a token").click()
     page.get_by_label("The new token").wait_for()
     yield "account-token"

@@ -9,7 +9,8 @@ MODELS := realesrgan-x4plus realesrgan-x4plus-anime-6b realesr-animevideov3 dat-
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser serve weights test test-faults lint format bench bench-table clean
+.PHONY: help install browser serve weights test test-faults lint format bench bench-table \
+  screenshots lighthouse clean
 
 help:  ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -72,6 +73,12 @@ bench-table: install  ## Compare with a paper's table: SETS=folder with Set5 and
 	@test -n "$(SETS)" || { echo "Say where the sets are: make bench-table SETS=folder"; exit 2; }
 	@$(BIN)/python -m app models --models $(TEST_MODELS) pull $(TABLE_MODELS)
 	$(BIN)/python -m inference.bench.published --models $(TEST_MODELS) --sets "$(SETS)"
+
+screenshots: install weights browser  ## Renew docs/screenshots; STORIES="landing history" for some
+	$(BIN)/python -m tests.browser.shots $(STORIES)
+
+lighthouse: install weights browser  ## Measure the landing page and the app with Lighthouse; needs Node
+	$(BIN)/python -m tests.browser.lighthouse
 
 clean:  ## Remove what was installed and fetched
 	rm -rf $(VENV) .cache build *.egg-info

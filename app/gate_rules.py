@@ -122,6 +122,8 @@ _OURS = (
     _rule("GET", "/batches/{batch_id}/download", Access.VISITOR, Look.FILE),
     _rule("POST", "/admin/models", Access.ADMIN),
     # Gradio's addresses, our answers.
+    _rule("GET", "/favicon.ico", Access.OPEN, Look.FILE),
+    _rule("GET", "/manifest.json", Access.OPEN, Look.FILE),
     _rule("POST", "/gradio_api/upload", Access.VISITOR, check=Check.UPLOAD),
     _rule("GET", "/gradio_api/file={path:path}", Access.VISITOR, Look.FILE),
 )
@@ -135,8 +137,6 @@ _GRADIO = (
     _gradio("GET", "/svelte/{path:path}", Access.OPEN),
     _gradio("GET", "/theme.css", Access.OPEN),
     _gradio("GET", "/gradio_api/theme.css", Access.OPEN),
-    _gradio("GET", "/favicon.ico", Access.OPEN),
-    _gradio("GET", "/manifest.json", Access.OPEN),
     _gradio("GET", "/config", Access.VISITOR),
     _gradio("GET", "/gradio_api/info", Access.VISITOR),
     _gradio("GET", "/gradio_api/startup-events", Access.VISITOR),

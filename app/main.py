@@ -10,7 +10,7 @@ from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from app import (
@@ -21,6 +21,7 @@ from app import (
     office,
     problems,
     public_routes,
+    signin_page,
     uploads,
 )
 from app.gate import LANDING
@@ -48,7 +49,7 @@ def create_app(settings: Settings, service: Service) -> FastAPI:
         app.include_router(part.routes(web))
     desk = ModelDesk(service.store, service.folders, office.models_command)
     app.include_router(office.routes(web, desk))
-    app.add_api_route(LANDING, partial(_landing, web), response_class=HTMLResponse)
+    app.add_api_route(LANDING, partial(signin_page.landing, web), response_model=None)
     _mount_gradio(app, web, desk)
     protect(app, web)
     return app
@@ -59,12 +60,6 @@ async def _texts() -> Response:
     return Response(
         texts.module(), media_type="text/javascript", headers={"Cache-Control": "no-cache"}
     )
-
-
-async def _landing(web: Web, request: Request) -> HTMLResponse:
-    """What the gate serves at `/` to who is not signed in."""
-    framed = request.headers.get("sec-fetch-dest") == "iframe"
-    return HTMLResponse(web.site.landing(framed=framed))
 
 
 def _mount_gradio(app: FastAPI, web: Web, desk: ModelDesk) -> None:

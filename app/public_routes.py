@@ -4,14 +4,23 @@ Knows which address has which page. What the pages say is in `pages.public`.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from fastapi import APIRouter
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    Response,
+)
 
 from app.web import Web
 from db import proof
 from pages import prose
 
+_STATIC = Path(prose.__file__).parent / "static"
+_MANIFEST = "application/manifest+json"
 _READ = ["GET", "HEAD"]
 _SHORTLY = {"Cache-Control": "public, max-age=300"}
 _NEVER = {"Cache-Control": "no-store"}
@@ -24,6 +33,8 @@ Allow: /cookies
 Allow: /terms
 Allow: /api
 Allow: /ui/
+Allow: /favicon.ico
+Allow: /manifest.json
 Disallow: /
 """
 
@@ -61,5 +72,14 @@ def routes(web: Web) -> APIRouter:
     @router.api_route("/robots.txt", methods=_READ)
     def robots() -> Response:
         return PlainTextResponse(_ROBOTS, headers=_SHORTLY)
+
+    # Gradio has both of these too, with its own picture and name.
+    @router.api_route("/favicon.ico", methods=_READ)
+    def favicon() -> Response:
+        return FileResponse(_STATIC / "icons" / "favicon.ico", headers=_SHORTLY)
+
+    @router.api_route("/manifest.json", methods=_READ)
+    def manifest() -> Response:
+        return JSONResponse(site.manifest(), headers=_SHORTLY, media_type=_MANIFEST)
 
     return router

@@ -10,7 +10,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.compressing import Compressing
 from app.cookies import session_cookie
+from app.first_paint import FirstPaint
 from app.gate import LOOK, Gate
 from app.gate_rules import Look
 from app.identify import Identify
@@ -35,6 +37,8 @@ def protect(app: FastAPI, web: Web) -> None:
         behind_bearer=settings.is_space,
     )
     # From the inside out: what is added last comes first.
+    app.add_middleware(FirstPaint)
+    app.add_middleware(Compressing)
     app.add_middleware(Gate, identify=identify, own=own, inbox=web.service.folders.inbox)
     # Lets in no other origin. That it is there at all switches off Gradio's own, which lets in all.
     app.add_middleware(CORSMiddleware, allow_origins=[settings.origin])

@@ -1,17 +1,18 @@
-"""The sign-in page, with or without a sentence about what went wrong.
+"""The pages with the ways to sign in: the sign-in page, with or without a sentence about what went
+wrong, and the landing page.
 
-Knows which buttons it has for whom. Knows nothing of what they lead to.
+Knows which buttons they have for whom. Knows nothing of what they lead to.
 """
 
-from typing import Literal
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from app.sessions import Stopped
-from app.settings import is_loopback
+from app.settings import Settings, is_loopback
 from app.web import Web
+from pages.public import Local
 from pages.tabs import Tab
 
 _FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
@@ -34,12 +35,22 @@ class SignInPage:
         return HTMLResponse(self._html(request, place, stopped.problem), stopped.status, headers)
 
     def _html(self, request: Request, place: Tab | None, problem: str | None) -> str:
-        local: Literal["press", "passphrase"] | None = None
-        if self._settings.local_passphrase is not None:
-            local = "passphrase"
-        elif self._settings.has_local_sign_in and is_here(request):
-            local = "press"
+        local = local_way(self._settings, request)
         return self._site.sign_in(self._settings.providers, local, problem=problem, next=place)
+
+
+def landing(web: Web, request: Request) -> Response:
+    """What the gate serves at `/` to who is not signed in."""
+    framed = request.headers.get("sec-fetch-dest") == "iframe"
+    local = local_way(web.settings, request)
+    return HTMLResponse(web.site.landing(web.settings.providers, local, framed=framed))
+
+
+def local_way(settings: Settings, request: Request) -> Local:
+    """How the owner signs in from where this was sent."""
+    if settings.local_passphrase is not None:
+        return "passphrase"
+    return "press" if settings.has_local_sign_in and is_here(request) else None
 
 
 def is_here(request: Request) -> bool:

@@ -18,11 +18,11 @@ from pages.asking import EVENT, asking_visitor, script
 from pages.errors import told
 from pages.history import place_history
 from pages.policy import Texts, place_policies
+from pages.public import PRODUCT, render
 from pages.tabs import Tab, tab_named
+from pages.texts import markup
 from tasks.model_desk import ModelDesk
 from tasks.service import Service
-
-"""What `/?tab=` may name, and what people read."""
 
 
 def build_ui(
@@ -33,11 +33,11 @@ def build_ui(
     desk: ModelDesk,
 ) -> gr.Blocks:
     """The page. `api` is called inside and adds the named endpoints."""
-    demo = _Page(title="ImagesUpscaler", fill_width=True, analytics_enabled=False)
+    demo = _Page(title=PRODUCT, fill_width=True, analytics_enabled=False)
     with demo:
         bar = gr.HTML(
             None,
-            html_template=_BAR,
+            html_template=_bar(),
             js_on_load=script("bar"),
             apply_default_css=False,
             elem_id="bar",
@@ -121,9 +121,9 @@ _CHOSEN = """() => {
 }"""
 
 
-_BAR = """<header class="bar"><a class="mark" href="/">
-<svg viewBox="0 0 26 26" aria-hidden="true">
-<rect x="1.5" y="1.5" width="23" height="23" rx="5" fill="none" stroke="currentColor"
- stroke-width="2"/><rect x="5.5" y="12.5" width="8" height="8" rx="2" class="grain"/></svg>
-<span>ImagesUpscaler</span></a><span class="who"></span>
-<form method="post" action="/logout"><button class="plain">Sign out</button></form></header>"""
+def _bar() -> str:
+    mark = render("_mark.html")
+    return f"""<header class="bar">
+<h1><a class="mark" href="/">{mark}<span>{PRODUCT}</span></a></h1>
+<span class="who"></span><form method="post" action="/logout"><button class="plain">
+{markup("bar.sign_out")}</button></form></header>"""

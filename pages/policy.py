@@ -3,6 +3,7 @@
 Knows no word of them: `pages/public.py` does.
 """
 
+import re
 from typing import Protocol
 
 import gradio as gr
@@ -36,8 +37,13 @@ def _fold(title: str, address: str, text: str, *, is_open: bool) -> str:
     return (
         f"<details{' open' if is_open else ''}><summary>{title}</summary>"
         f'<p class="alone"><a href="{address}">On a page of its own</a></p>'
-        f'<div class="text">{text}</div></details>'
+        f'<div class="text">{_lower(text)}</div></details>'
     )
+
+
+def _lower(text: str) -> str:
+    """The same a level below the page's own heading."""
+    return re.sub(r"(</?h)([1-5])", lambda found: f"{found[1]}{int(found[2]) + 1}", text)
 
 
 _LINKS = """<p class="policies-intro">What happens to your pictures and to what is known of you.

@@ -1,6 +1,6 @@
 """Pages that need neither Gradio nor JavaScript: landing, policies, API, proof, sign-in, problems.
 
-Each is a whole HTML document with no script, style or request but for `/ui/` of this host. Knows
+Each is a whole HTML document with no script or style but for `/ui/` of this host. Knows
 settings and texts. Knows nothing of requests, sessions and rows: what a page shows beyond its own
 text is handed in, and escaped.
 """
@@ -15,10 +15,14 @@ from markupsafe import Markup
 
 from app.settings import Provider, Settings
 from db import hours
-from pages import cookies, proof, prose
+from pages import cookies, proof, prose, texts
 from pages.proof import Figures
+from pages.texts import t
 
 PRODUCT = "ImagesUpscaler"
+
+Local = Literal["press", "passphrase"] | None
+"""How the owner signs in, if at all: by a press, or by a passphrase."""
 
 
 def problem_page(message: str, hint: str = "") -> str:
@@ -35,32 +39,40 @@ class Site:
         """What an acknowledgement names: date and hash of the policy, the same for every operator
         and unchanged by numbers that are filled in. At most 64 characters."""
 
-    def landing(self, framed: bool = False) -> str:
-        """What a signed-out visitor sees at `/`. `framed`: inside another site's frame, where no
-        browser keeps our cookie, so signing in happens in a tab of its own."""
-        return self._page("landing.html", framed=framed, is_lasting=self._settings.is_lasting)
+    def landing(
+        self,
+        providers: Iterable[Provider] = (),
+        local: Local = None,
+        framed: bool = False,
+    ) -> str:
+        """What a signed-out visitor sees at `/`, with the ways to sign in. `framed`: inside another
+        site's frame, where no browser keeps our cookie, so signing in happens in a tab of its own.
+        """
+        return self._page(
+            "landing.html",
+            path="/",
+            providers=list(providers),
+            local=local,
+            framed=framed,
+            is_lasting=self._settings.is_lasting,
+        )
 
     def privacy(self) -> str:
-        return self._text_page(
-            "Privacy Policy",
-            "What is collected, why, how long it is kept and what rights you have.",
-            self._text("privacy", the_line=self._line()),
-        )
+        text = self._text("privacy", the_line=self._line())
+        return self._text_page("/privacy", t("privacy.title"), t("privacy.description"), text)
 
     def cookies(self) -> str:
         return self._text_page(
-            "Cookie Policy", "Every cookie that is set, and what it is for.", self._cookies()
+            "/cookies", t("cookies.title"), t("cookies.description"), self._cookies()
         )
 
     def terms(self) -> str:
         return self._text_page(
-            "Terms of Use", "The rules for using the service.", self._text("terms")
+            "/terms", t("terms.title"), t("terms.description"), self._text("terms")
         )
 
     def api(self) -> str:
-        return self._text_page(
-            "API", "How a program upscales pictures, with examples.", self._text("api")
-        )
+        return self._text_page("/api", t("api.title"), t("api.description"), self._text("api"))
 
     def privacy_html(self) -> str:
         """The policy alone, for a page that has its own frame; so too the next two."""
@@ -77,6 +89,7 @@ class Site:
         age = figures.oldest_stored
         return self._page(
             "proof.html",
+            path="/privacy/proof",
             figures=figures,
             oldest=None if age is None else proof.duration(age),
             oldest_share=None if age is None else proof.share_of_line(age),
@@ -100,12 +113,12 @@ class Site:
     def sign_in(
         self,
         providers: Iterable[Provider],
-        local: Literal["press", "passphrase"] | None,
+        local: Local,
         problem: str | None = None,
         next: str | None = None,
     ) -> str:
-        """Who can vouch for the visitor. `local`: the owner signs in by a press, or by a field
-        `passphrase`, of a form to `/login/local`. `next` is passed on, as a query or a field."""
+        """Who can vouch for the visitor. `local` is a form to `/login/local`, with a field
+        `passphrase` if that is how. `next` is passed on, as a query or a field."""
         return self._page(
             "sign_in.html", providers=list(providers), local=local, problem=problem, next=next
         )
@@ -120,19 +133,38 @@ class Site:
     def signed_out(self) -> str:
         return self._page("signed_out.html")
 
-    def _text_page(self, title: str, description: str, text: Markup) -> str:
-        return self._page("text.html", title=title, description=description, text=text)
+    def manifest(self) -> dict[str, Any]:
+        """What a browser wants to know before it installs the service as an app."""
+        return {
+            "id": "/",
+            "name": PRODUCT,
+            "short_name": PRODUCT,
+            "description": t("site.about"),
+            "lang": texts.LANGUAGE,
+            "start_url": "/",
+            "scope": "/",
+            "display": "standalone",
+            "theme_color": "#f4f4f3",
+            "background_color": "#f4f4f3",
+            "icons": [
+                {"src": f"/ui/{file}", "sizes": sizes, "type": kind, "purpose": purpose}
+                for file, sizes, kind, purpose in _ICONS
+            ],
+        }
+
+    def _text_page(self, path: str, title: str, description: str, text: Markup) -> str:
+        return self._page("text.html", path=path, title=title, description=description, text=text)
 
     def _text(self, name: str, **more: Markup) -> Markup:
         return prose.render(name, prose.values(self._settings) | more)
 
     def _cookies(self) -> Markup:
         https = self._settings.is_https
-        table = _render("_cookies.html", register=cookies.REGISTER, https=https)
+        table = render("_cookies.html", register=cookies.REGISTER, https=https)
         return self._text("cookies", cookie_table=table)
 
     def _line(self) -> Markup:
-        return _render("_line.html", **prose.values(self._settings))
+        return render("_line.html", **prose.values(self._settings))
 
     def _page(self, template: str, **context: object) -> str:
         # The footer's notice is the last section of the policy, in the same words.
@@ -145,21 +177,33 @@ class Site:
         )
 
 
+_ICONS = (
+    ("mark.svg", "any", "image/svg+xml", "any"),
+    ("icons/192.png", "192x192", "image/png", "any"),
+    ("icons/512.png", "512x512", "image/png", "any"),
+    ("icons/maskable-512.png", "512x512", "image/png", "maskable"),
+)
+
+
 def _page(template: str, **context: object) -> str:
+    """`path`: where the page is, if it is for everybody; the others are not to be found."""
     # Plain, as whoever adds to markup would have what is added escaped.
-    return str(_render(template, product=PRODUCT, **context))
+    return str(render(template, **{"product": PRODUCT, "path": None} | context))
 
 
-def _render(template: str, **context: object) -> Markup:
+def render(template: str, **context: object) -> Markup:
+    """One of `templates/`, a page or a piece of one. Raises for a name that has no value."""
     return Markup(_templates().get_template(template).render(context))  # noqa: S704
 
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(t=texts.markup, language=texts.LANGUAGE)
+    return environment

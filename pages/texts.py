@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from functools import cache
 
+from markupsafe import Markup, escape
+
 LANGUAGE = "en"
 
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -20,9 +22,19 @@ def t(key: str, **values: object) -> str:
 
     Raises `KeyError` for a key that is not there, and for a value that is missing.
     """
+    return _SLOT.sub(lambda slot: str(values[slot[1]]), _words(key, values))
+
+
+def markup(key: str, **values: object) -> Markup:
+    """The same as HTML, where a value of `Markup` stays what it is: what templates call `t`."""
+    words = str(escape(_words(key, values)))
+    return Markup(_SLOT.sub(lambda slot: str(escape(values[slot[1]])), words))  # noqa: S704
+
+
+def _words(key: str, values: Mapping[str, object]) -> str:
     if key not in TEXTS and "count" in values:
         key = f"{key}.{'one' if values['count'] == 1 else 'other'}"
-    return _SLOT.sub(lambda slot: str(values[slot[1]]), TEXTS[key])
+    return TEXTS[key]
 
 
 @cache
@@ -87,7 +99,157 @@ TEXTS: Mapping[str, str] = {
     "refusal.side": "The result would be {size}; {format} ends at {most} a side. Choose PNG or a"
     " smaller scale.",
     # --- landing, sign-in and the other pages without JavaScript: templates/ ---
-    # --- the bar and the tabs: blocks.py ---
+    "site.skip": "Skip to the content",
+    "site.pages": "Pages",
+    "site.api": "API",
+    "site.proof": "Proof",
+    "site.privacy": "Privacy",
+    "site.cookies": "Cookies",
+    "site.terms": "Terms",
+    "site.upscale": "Upscale",
+    "site.sign_in": "Sign in",
+    "site.sign_out": "Sign out",
+    "site.title": "{page} · {product}",
+    "site.cover": "A cat's face, soft on the left and sharp on the right, beside the words “Small"
+    " pictures, made large.”",
+    "site.about": "Makes pictures two to sixteen times larger, and forgets them after 72 hours.",
+    "landing.title": "{product}: small pictures, made large",
+    "landing.description": "Photos and drawings up to {scale} times larger. Every file is"
+    " unreadable"
+    " after {kept} hours and gone by {gone}.",
+    "landing.heading": "Small pictures, made large.",
+    "landing.lead": "Photos and drawings up to {scale} times larger, with open models, without"
+    " seams. Every file is unreadable after {kept} hours and gone by {gone}.",
+    "landing.check": "You can check.",
+    "landing.framed": "It opens in a tab of its own: inside this frame, your browser would not keep"
+    " you signed in.",
+    "landing.not_lasting": "This Space has no storage of its own: a restart loses accounts,"
+    " histories and pictures, sooner than in {kept} hours.",
+    "landing.slider": "Share of the picture that is shown as it was before",
+    "landing.percent": "{percent} percent",
+    "landing.samples": "Samples",
+    "landing.after": "{size}, {model}",
+    "landing.cat": "Fur",
+    "landing.cat.before": "The same face before: everything is soft.",
+    "landing.cat.after": "A cat's face, upscaled: hairs, whiskers and eyes are sharp.",
+    "landing.cat.credit": "Made by this engine. Photo: Chelsea the cat, by Stefan van der Walt"
+    " (CC0), scaled down to {size} to begin with.",
+    "landing.rocket": "Steel",
+    "landing.rocket.before": "The same rocket before: lamps and steel are blurred.",
+    "landing.rocket.after": "A rocket on its pad at dusk, upscaled: lamps, masts and struts"
+    " have edges.",
+    "landing.rocket.credit": "Made by this engine. Photo: a Falcon 9 on its pad, by SpaceX (public"
+    " domain), scaled down to {size} to begin with.",
+    "landing.drawing": "Drawing",
+    "landing.drawing.before": "The same drawing before: its lines are steps and smears.",
+    "landing.drawing.after": "A drawn lighthouse by the sea, upscaled: every line is clean.",
+    "landing.drawing.credit": "Made by this engine. Drawing: our own (CC0), {size} to begin with.",
+    "landing.line": "What happens to your picture",
+    "landing.exact": "Exact",
+    "landing.exact.why": "No seams between tiles; colours and transparency kept; and a note of what"
+    " the network did and what a resize filter did.",
+    "landing.script": "Yours to script",
+    "landing.script.why": "What the page does, {client} does too.",
+    "landing.open": "Open",
+    "landing.open.why": "Any weights of the ESRGAN family, on your own machine or on a Space.",
+    "line.dropped": "You drop it",
+    "line.dropped.what": "Encrypted with a key of its own.",
+    "line.upscaled": "It is upscaled",
+    "line.upscaled.what": "Close the page; it goes on. Only you can open it.",
+    "line.hours": "{hours}:00 hours",
+    "line.kept.what": "No longer readable, by anybody.",
+    "line.gone.what": "Every byte and its key gone. Delete now does it at once.",
+    "sign_in.heading": "Sign in",
+    "sign_in.description": "Sign in to upscale pictures.",
+    "sign_in.with": "Sign in with {name}",
+    "sign_in.policy": "Privacy policy of {name}",
+    "sign_in.or": "or",
+    "sign_in.passphrase": "Passphrase of the owner",
+    "sign_in.as_owner": "Sign in as the owner",
+    "sign_in.here": "Sign in on this machine",
+    "sign_in.here.why": "No password: only this machine reaches the service, so whoever sits at it"
+    " is its owner.",
+    "sign_in.none": "There is no way to sign in here yet. Whoever runs this service has to set one"
+    " up.",
+    "sign_in.taken": "From a provider we take your name, e-mail address and identifier there, and"
+    " nothing else. See the {policy}.",
+    "sign_in.privacy": "Privacy Policy",
+    "signed_out.title": "Signed out",
+    "signed_out.description": "You are signed out.",
+    "signed_out.heading": "You are signed out",
+    "signed_out.goes_on": "What is being upscaled goes on. It waits for you until its {kept} hours"
+    " are over.",
+    "signed_out.again": "Sign in again",
+    "welcome.title": "Welcome",
+    "welcome.description": "What you agree to before the first picture.",
+    "welcome.heading": "Welcome, {name}",
+    "welcome.two": "Before the first picture, we ask you for two things.",
+    "welcome.agree": "I agree to the {terms} and to the {privacy}.",
+    "welcome.terms": "Terms of Use",
+    "welcome.privacy": "Privacy Policy",
+    "welcome.age": "I am {age} or older.",
+    "welcome.right": "Whatever you upload, you have the right to upload and to change it, also"
+    " where"
+    " it shows other people.",
+    "welcome.go": "Agree and go on",
+    "welcome.version": "Privacy Policy, version {version}. When it changes, you are asked again.",
+    "problem.start": "Go to the start",
+    "privacy.title": "Privacy Policy",
+    "privacy.description": "What is collected, why, how long it is kept and what rights you have.",
+    "cookies.title": "Cookie Policy",
+    "cookies.description": "Every cookie that is set, and what it is for.",
+    "cookies.table": "The cookies",
+    "cookies.name": "Name",
+    "cookies.purpose": "What it is for",
+    "cookies.lasts": "Lasts",
+    "cookies.kind": "Kind",
+    "terms.title": "Terms of Use",
+    "terms.description": "The rules for using the service.",
+    "api.title": "API",
+    "api.description": "How a program upscales pictures, with examples.",
+    "proof.heading": "Proof",
+    "proof.description": "What the service stores at this moment, how old it is, and what was"
+    " deleted.",
+    "proof.intro": "The {policy} says that a file is unreadable after {kept} hours and gone by"
+    " {gone}. This is what this service measures about itself, at this moment.",
+    "proof.policy": "Privacy Policy",
+    "proof.nothing": "Nothing is stored.",
+    "proof.oldest": "{age} is the age of the oldest stored file.",
+    "proof.line": "The line from 0 to {gone} hours",
+    "proof.line.oldest": "The line from 0 to {gone} hours; the oldest file is at {age}",
+    "proof.mark": "{hours}:00",
+    "proof.files": "Files stored now",
+    "proof.holds": "Holds in force",
+    "proof.holds.why": "A hold keeps a file longer, {days} days at most, and shows it to nobody."
+    " Held files are not counted in the age above.",
+    "proof.sweep": "Last sweep",
+    "proof.sweep.none": "none yet",
+    "proof.sweep.ago": "{span} ago.",
+    "proof.sweep.failed": "{span} ago; {failed}.",
+    "proof.sweep.it_failed": "it failed",
+    "proof.sweep.why": "A sweep deletes everything whose time is over.",
+    "proof.deletions": "Deleted so far",
+    "proof.deletions.why": "Each deletion leaves a receipt without content: a time, an age, a"
+    " reason. They are kept for {years} years; these are all there are.",
+    "proof.deletions.files": "Files",
+    "proof.deletions.cause": "Deleted",
+    "proof.not": "What this does not prove",
+    "proof.not.figures": "These figures are the operator's own: by themselves they prove nothing to"
+    " you. They are checked by a program that anybody can read and run, and you can compare them"
+    " with what you see of your own files: the time each has left, and the receipt when it is"
+    " gone.",
+    "proof.not.clauses": "A table of every sentence of the policy, with the test that holds it, is"
+    " not here yet. It will be; until then the list of clauses in the {figures} is empty.",
+    "proof.not.programs": "figures for programs",
+    "proof.measured": "Measured {when}. Policy version {version}.",
+    # --- the bar and the tabs: blocks.py, shell.py ---
+    "shell.opening": "Opening the page",
+    "shell.no_script": "This page needs JavaScript, which is switched off here. Without it, {api}"
+    " does"
+    " the same.",
+    "shell.api": "the API",
+    "shell.tabs": "Parts of the page",
+    "bar.sign_out": "Sign out",
     # --- upscale: upscale.py, static/upscale.js and what it imports ---
     "zone.label": "Choose pictures",
     "zone.drop": "Drop pictures here",

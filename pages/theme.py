@@ -35,9 +35,10 @@ _GREY = Color(
     c950="#0d0d0c",
 )
 
-_SHEETS = ("tokens", "app", "table", "rail", "history", "account", "admin", "small")
+SHEETS = ("tokens", "app", "table", "rail", "history", "account", "admin", "small")
+"""Our style sheets for the page, in the order in which they override each other."""
 
-HEAD = "".join(f'<link rel="stylesheet" href="/ui/{sheet}.css">' for sheet in _SHEETS)
+HEAD = "".join(f'<link rel="stylesheet" href="/ui/{sheet}.css">' for sheet in SHEETS)
 """For the mount's `head`: our own style sheets, from our own address."""
 
 CSS = ""

@@ -17,7 +17,7 @@ export class BatchCards {
   constructor(batch, { acts, thumbs = new Map() }) {
     this.acts = acts;
     this.#thumbs = thumbs;
-    this.title = make("h3");
+    this.title = make("h2");
     this.whole = make("progress", { max: 1, "aria-label": t("batch.progress", { pictures: pictures(batch.jobs.length) }) });
     this.left = make("span.left");
     this.line = make("div.whole", {}, this.whole, this.left);

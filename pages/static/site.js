@@ -5,7 +5,7 @@ for (const compare of document.querySelectorAll("[data-compare]")) {
   const slider = compare.querySelector("input[type=range]");
   const show = () => {
     compare.style.setProperty("--cut", `${slider.value}%`);
-    slider.setAttribute("aria-valuetext", `${slider.value} percent`);
+    slider.setAttribute("aria-valuetext", slider.dataset.percent.replace("{}", slider.value));
   };
   slider.addEventListener("input", show);
   slider.hidden = false;

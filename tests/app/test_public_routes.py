@@ -1,21 +1,25 @@
 """The routes that anybody may read, over a real service."""
 
+import io
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
+from PIL import Image
 from starlette.testclient import TestClient
 
 from app import public_routes
 from app.settings import Settings
 from app.web import Web
-from pages.public import Site
+from pages.public import PRODUCT, Site
 from tasks.retention import sweep
 from tasks.service import Service
 from tests.db.machine import Machine
 
+STATIC = Path(__file__).parents[2] / "pages" / "static"
 PAGES = ("/privacy", "/cookies", "/terms", "/api", "/privacy/proof")
 
 
@@ -54,7 +58,27 @@ def test_robots_are_kept_from_everything_that_is_not_public(anybody: TestClient)
     assert lines[0] == "User-agent: *"
     assert lines[-1] == "Disallow: /"
     allowed = [line.removeprefix("Allow: ") for line in lines if line.startswith("Allow")]
-    assert allowed == ["/$", "/privacy", "/cookies", "/terms", "/api", "/ui/"]
+    pages = ["/$", "/privacy", "/cookies", "/terms", "/api"]
+    assert allowed == [*pages, "/ui/", "/favicon.ico", "/manifest.json"]
+
+
+def test_the_icon_and_the_manifest_are_ours(anybody: TestClient) -> None:
+    icon, manifest = anybody.get("/favicon.ico"), anybody.get("/manifest.json")
+
+    with Image.open(io.BytesIO(icon.content)) as image:
+        assert image.ico.sizes() == {(16, 16), (32, 32), (48, 48)}
+    assert manifest.headers["content-type"] == "application/manifest+json"
+    told = manifest.json()
+    assert told["name"] == PRODUCT
+    assert told["start_url"] == "/"
+    for each in told["icons"]:
+        file = STATIC / each["src"].removeprefix("/ui/")
+        if each["type"] == "image/png":
+            with Image.open(file) as image:
+                assert each["sizes"] == f"{image.width}x{image.height}"
+        else:
+            assert file.read_text().startswith("<svg")
+    assert {each["purpose"] for each in told["icons"]} == {"any", "maskable"}
 
 
 def test_the_proof_follows_a_picture_until_it_is_gone(

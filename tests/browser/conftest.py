@@ -1,6 +1,6 @@
 """Chromium without a window, and pages in it that are watched.
 
-Knows nothing of what is shown. Without a Chromium every test here skips and says so.
+And one service for all of them. Without a Chromium every test here skips and says so.
 """
 
 import os
@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Request, sync_playwright
 
+from tests.browser.serving import Serving, serving
+
 OpenPage = Callable[..., Page]
 Shots = Callable[[Page | Locator, str], Path]
 
-_ARGUMENTS = (
+ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -48,9 +50,23 @@ def browser() -> Iterator[Browser]:
         yield from _launched(chromium)
 
 
+@pytest.fixture(scope="package")
+def service(tmp_path_factory: pytest.TempPathFactory, models_path: Path) -> Iterator[Serving]:
+    with pytest.MonkeyPatch.context() as patch:
+        # A service sends this process's temporary files into its data folder.
+        patch.setattr(tempfile, "tempdir", None)
+        patch.setenv("TMPDIR", tempfile.gettempdir())
+        for name in ("ANALYTICS_ENABLED", "SHARE", "TEMP_DIR"):
+            patch.setenv(f"GRADIO_{name}", "")  # to be as before, afterwards
+        for name in ("OFFLINE", "DISABLE_TELEMETRY"):
+            patch.setenv(f"HF_HUB_{name}", "1")
+        with serving(tmp_path_factory.mktemp("page"), models_path) as service:
+            yield service
+
+
 def _launched(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
         yield browser
         browser.close()
 

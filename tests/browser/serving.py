@@ -85,7 +85,9 @@ class Serving:
     worker: Worker
 
     def person(self, name: str) -> UUID:
-        return users.ensure_user(self.service.store, users.LOCAL, name, display_name=name)
+        """Somebody of this name; what follows a `#` tells two of the same name apart."""
+        shown = name.partition("#")[0]
+        return users.ensure_user(self.service.store, users.LOCAL, name, display_name=shown)
 
     def submit(self, person: str, name: str) -> None:
         """A picture of this name, handed in by somebody."""
@@ -93,17 +95,22 @@ class Serving:
         path.write_bytes(picture())
         submit_batch(self.service, self.person(person), [Upload(path, name)], Options(model=FAST))
 
-    def sign_in(self, page: Page, name: str) -> UUID:
+    def sign_in(self, page: Page, name: str, agreed: bool = True) -> UUID:
         """The page's browser is signed in as this person, who has agreed to the terms."""
-        store = self.service.store
-        user_id = self.person(name)
-        acknowledgements.record(store, user_id, self.site.policy_version)
-        secret = sessions.begin(store, user_id, sessions.Device(browser="chrome", system="linux"))
-        cookie = cookies.session_cookie(self.settings).name
+        cookie, secret = self.cookie(name, agreed).split("=", 1)
         page.context.add_cookies(
             [{"name": cookie, "value": secret, "url": self.settings.origin, "httpOnly": True}]
         )
-        return user_id
+        return self.person(name)
+
+    def cookie(self, name: str, agreed: bool = True) -> str:
+        """The `Cookie` header of a new session of this person's."""
+        store = self.service.store
+        user_id = self.person(name)
+        if agreed:
+            acknowledgements.record(store, user_id, self.site.policy_version)
+        secret = sessions.begin(store, user_id, sessions.Device(browser="chrome", system="linux"))
+        return f"{cookies.session_cookie(self.settings).name}={secret}"
 
 
 @contextlib.contextmanager

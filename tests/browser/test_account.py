@@ -10,9 +10,9 @@ from playwright.sync_api import Locator, Page, expect
 from db import sessions, tokens
 from tests.browser.conftest import OpenPage, Shots
 from tests.browser.serving import Serving
-from tests.browser.test_tabs import HOSTILE, Visit, service, visit
+from tests.browser.test_tabs import HOSTILE, Visit, visit
 
-__all__ = ["service", "visit"]
+__all__ = ["visit"]
 
 SECRET = re.compile("^iu_[0-9A-Za-z]{36}$")
 

@@ -17,10 +17,10 @@ from tasks.retention import sweep
 from tasks.submissions import Upload, submit_batch
 from tests.browser.conftest import Shots
 from tests.browser.serving import Serving
-from tests.browser.test_tabs import Visit, service, visit
+from tests.browser.test_tabs import Visit, visit
 from tests.tasks.pictures import FAST, picture
 
-__all__ = ["service", "visit"]
+__all__ = ["visit"]
 
 OTHER = "realesrgan-x4plus-anime-6b"
 

@@ -18,7 +18,6 @@ __all__ = ["own_temporary_files", "running"]
 
 def sign_in(page: Page) -> None:
     page.goto("/")
-    page.get_by_role("link", name="Sign in and drop a picture").click()
     page.get_by_role("button", name="Sign in on this machine").click()
 
 

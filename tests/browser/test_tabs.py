@@ -3,9 +3,7 @@
 import io
 import json
 import re
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,26 +12,12 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from db import history
 from tests.browser.conftest import OpenPage, Shots
-from tests.browser.serving import Serving, serving
+from tests.browser.serving import Serving
 from tests.tasks.pictures import PHOTOS, picture
 
 HOSTILE = "`${alert(1)}` {{name}} <img src=x onerror=alert(1)>.png"
 
 Visit = Callable[..., Page]
-
-
-@pytest.fixture(scope="package")
-def service(tmp_path_factory: pytest.TempPathFactory, models_path: Path) -> Iterator[Serving]:
-    with pytest.MonkeyPatch.context() as patch:
-        # A service sends this process's temporary files into its data folder.
-        patch.setattr(tempfile, "tempdir", None)
-        patch.setenv("TMPDIR", tempfile.gettempdir())
-        for name in ("ANALYTICS_ENABLED", "SHARE", "TEMP_DIR"):
-            patch.setenv(f"GRADIO_{name}", "")  # to be as before, afterwards
-        for name in ("OFFLINE", "DISABLE_TELEMETRY"):
-            patch.setenv(f"HF_HUB_{name}", "1")
-        with serving(tmp_path_factory.mktemp("page"), models_path) as service:
-            yield service
 
 
 @pytest.fixture

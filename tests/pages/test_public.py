@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from app.settings import Provider, Settings
 from db import hours, retention
@@ -51,6 +52,17 @@ PAGES: dict[str, Callable[[Site], str]] = {
     "problem": lambda site: problem_page("There is nothing here.", "Look elsewhere."),
 }
 
+FOR_EVERYBODY = {
+    "landing": "/",
+    "framed": "/",
+    "privacy": "/privacy",
+    "cookies": "/cookies",
+    "terms": "/terms",
+    "api": "/api",
+    "proof": "/privacy/proof",
+}
+OWN_ROUTES = ("/favicon.ico", "/manifest.json")
+
 
 @pytest.fixture
 def site() -> Site:
@@ -74,7 +86,35 @@ def test_a_page_is_whole_and_brings_nothing_along(name: str, site: Site) -> None
         loaded = attributes.get("src", "")
         assert not loaded or (STATIC / loaded.removeprefix("/ui/")).is_file()
     for link in page.all("link"):
-        assert (STATIC / link["href"].removeprefix("/ui/")).is_file()
+        if link["href"].startswith("/ui/"):
+            assert (STATIC / link["href"].removeprefix("/ui/")).is_file()
+        else:
+            assert link["rel"] in ("canonical", "icon", "manifest")
+            assert link["rel"] == "canonical" or link["href"] in OWN_ROUTES
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_search_engines_and_chats_are_told_of_what_is_for_everybody(name: str) -> None:
+    page = Document(PAGES[name](Site(Settings(public_url="https://upscale.example.org"))))
+    canonical = [link["href"] for link in page.all("link") if link["rel"] == "canonical"]
+    told = {each["property"]: each["content"] for each in page.all("meta") if "property" in each}
+
+    if name not in FOR_EVERYBODY:
+        assert page.meta("robots") == "noindex"
+        assert not canonical
+        assert not told
+        return
+    assert canonical == [f"https://upscale.example.org{FOR_EVERYBODY[name]}"]
+    assert told["og:url"] == canonical[0]
+    assert told["og:title"] == page.text_of("title")
+    assert told["og:description"] == page.meta("description") == page.meta("twitter:description")
+    assert told["og:image"] == page.meta("twitter:image")
+    assert told["og:image"].startswith("https://upscale.example.org/ui/")
+    assert page.meta("twitter:card") == "summary_large_image"
+    with Image.open(STATIC / told["og:image"].split("/ui/")[1]) as cover:
+        assert cover.size == (1200, 630)
+        assert told["og:image:width"] == str(cover.width)
+        assert told["og:image:height"] == str(cover.height)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -301,16 +341,36 @@ def test_bare_texts_fit_into_another_page(site: Site) -> None:
         assert document.count("html") == 0
 
 
-def test_the_slider_can_be_moved_by_keyboard_and_has_both_pictures(site: Site) -> None:
+def test_each_sample_has_both_pictures_and_a_slider_for_the_keyboard(site: Site) -> None:
     page = Document(site.landing())
-    slider = page.first("input")
+    sliders = [field for field in page.all("input") if field["type"] == "range"]
+    choices = [field for field in page.all("input") if field["type"] == "radio"]
 
-    assert slider["type"] == "range"
-    assert slider["aria-label"]
-    assert len(page.all("img")) == 2
-    assert all(image["alt"] for image in page.all("img"))
-    for image in page.all("img"):
-        assert (STATIC / image["src"].removeprefix("/ui/")).stat().st_size < 150_000
+    assert all(slider["aria-label"] for slider in sliders)
+    samples = [figure["data-sample"] for figure in page.all("figure")]
+    assert samples == [choice["value"] for choice in choices] == ["cat", "rocket", "drawing"]
+    assert ["checked" in choice for choice in choices] == [True, False, False]
+    assert len(sliders) == len(samples)
+    pictures = page.all("img")
+    assert len(pictures) == 2 * len(samples)
+    assert all(image["alt"] for image in pictures)
+    # What is not seen at first is not fetched at first.
+    assert ["loading" in image for image in pictures] == [False, False, True, True, True, True]
+    for image in pictures:
+        assert (STATIC / image["src"].removeprefix("/ui/")).stat().st_size < 100_000
+
+
+def test_the_ways_to_sign_in_are_on_the_landing_page(site: Site) -> None:
+    providers = Document(site.landing([GOOGLE], "passphrase"))
+    press = Document(site.landing([], "press"))
+
+    assert "Sign in with Google" in providers.text
+    assert {"/login/google", "/login"} <= {link["href"] for link in providers.all("a")}
+    assert "Sign in as the owner" in providers.text
+    assert providers.count("form") == 0
+    assert press.first("form") == {"method": "post", "action": "/login/local"}
+    assert "Sign in on this machine" in press.text
+    assert "no way to sign in here" in site.landing()
 
 
 def test_in_a_frame_signing_in_opens_a_tab_of_its_own_and_says_why(site: Site) -> None:

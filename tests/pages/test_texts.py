@@ -16,7 +16,9 @@ SOURCES = [
 USED = {
     key
     for path in SOURCES
-    for key in re.findall(r"\bt\(\s*[\"']([\w.]+)[\"']", path.read_text(encoding="utf-8"))
+    for key in re.findall(
+        r"\b(?:t|markup)\(\s*[\"']([\w.]+)[\"']", path.read_text(encoding="utf-8")
+    )
 }
 
 

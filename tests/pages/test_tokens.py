@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 
-TOKENS = (Path(__file__).parents[2] / "pages" / "static" / "tokens.css").read_text()
+STATIC = Path(__file__).parents[2] / "pages" / "static"
+TOKENS = (STATIC / "tokens.css").read_text()
+
+# Of other sheets and of Gradio's.
+ELSEWHERE = {"--soft", "--body-background-fill"}
 
 
 def colours(selector: str) -> dict[str, str]:
@@ -46,3 +50,30 @@ def test_text_on_the_button_is_legible(scheme: str) -> None:
     named = colours(scheme)
 
     assert contrast(named["on-safelight"], named["safelight"]) >= 4.5
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    # The viewer is dark in both schemes, and has colours of its own.
+    [sheet for sheet in STATIC.glob("*.css") if sheet.stem not in ("tokens", "viewer")],
+    ids=lambda sheet: sheet.stem,
+)
+def test_no_other_sheet_names_a_colour(sheet: Path) -> None:
+    values = re.findall(r":([^;{}]*);", sheet.read_text())
+
+    assert not [value for value in values if re.search(r"#[0-9a-fA-F]{3,8}\b|\brgba?\(", value)]
+
+
+def test_every_token_that_is_used_is_there() -> None:
+    there = set(re.findall(r"^ *(--[\w-]+):", TOKENS, re.MULTILINE))
+    for sheet in STATIC.glob("*.css"):
+        text = sheet.read_text()
+        own = set(re.findall(r"(--[\w-]+):", text))
+        assert set(re.findall(r"var\((--[\w-]+)\)", text)) <= there | own | ELSEWHERE, sheet.name
+
+
+def test_every_token_is_used() -> None:
+    sheets = " ".join(sheet.read_text() for sheet in STATIC.glob("*.css"))
+    there = set(re.findall(r"^ *(--[\w-]+):", TOKENS, re.MULTILINE))
+
+    assert there <= set(re.findall(r"var\((--[\w-]+)\)", sheets))

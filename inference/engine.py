@@ -202,7 +202,7 @@ class Engine:
         """The largest core whose window fits the memory, `None` when the whole picture does."""
         bytes_free = budget or memory.available(self.device) // 2
         fitting = network.pixels_within(bytes_free)
-        size = pixels.shape[0] * pixels.shape[1]
+        size = network.padded(*pixels.shape[:2])
         if size <= min(fitting, network.largest_window):
             return None
         how = network.cutting

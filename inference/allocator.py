@@ -20,6 +20,16 @@ def keep_freed_memory() -> bool:
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
 
 
+def give_back_freed_memory() -> None:
+    """Hand all pages that are freed and kept back to the kernel; glibc only.
+
+    For after work that leaves many small gaps, which no large array fits into.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 _MALLINFO2 = ["arena", "ordblks", "smblks", "hblks", "hblkhd"]
 _MALLINFO2 += ["usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"]
 

@@ -1,8 +1,9 @@
-"""RRDBNet's dense blocks, joining what their convolutions look at in one place instead of many.
+"""RRDBNet's trunk in few arrays, which stay where they are from its first layer to its last.
 
-Every convolution of such a block sees the block's input and all that the ones before it made. torch
-joins these in new memory each time, of five different sizes a block, and the gaps that they leave
-cost more than the arrays. Joined in one place the numbers are the same. Knows layers only.
+Every convolution of a dense block sees the block's input and all that the ones before it made.
+torch joins these in new memory each time, of five different sizes a block, and the gaps that they
+leave cost as much as the arrays. Here what is seen grows where it lies, and what a block makes is
+added to the running picture by its last convolution. Knows layers only.
 """
 
 from typing import Any
@@ -10,72 +11,128 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inference.fused import AddedConv, can_be_added
+
+_SHARE = 0.2
+"""Of what a block makes, in its result; the same for three of them together."""
+
+# Pixels that are moved by way of a copy, where they are too few to be moved directly.
+_FEW_PIXELS = 64
+
 
 class Room:
-    """Memory that all dense blocks of a network take turns in, while a `with` statement lasts."""
+    """Memory for what the convolutions of a dense block see, one block after another."""
 
-    def __init__(self) -> None:
-        self._memory: Tensor | None = None
+    def __init__(self, image: Tensor, channels: int) -> None:
+        """For images of this shape, and as many channels at most."""
+        count, _, height, width = image.shape
+        self._memory = image.new_empty(count * height * width * channels)
 
-    def __enter__(self) -> None:
-        self._memory = None
+    def joined(self, first: Tensor, second: Tensor) -> Tensor:
+        """The channels of two images side by side, valid until the next call."""
+        place = self._place(first.shape, first.shape[1] + second.shape[1])
+        return torch.cat((first, second), dim=1, out=place)
 
-    def __exit__(self, *_: object) -> None:
-        self._memory = None
+    def grown(self, seen: Tensor, more: Tensor) -> Tensor:
+        """What this or `joined` gave last, with more channels beside; valid until the next call.
 
-    def joined(self, images: list[Tensor], widest: int) -> Tensor:
-        """The channels of all images side by side, valid until the next call.
-
-        `widest` is the most channels that will be asked for at this size.
+        Every pixel moves to a higher place. So the last ones go first, as many at once as leave
+        their old places altogether.
         """
-        count, _, height, width = images[0].shape
-        needed = count * height * width * widest
-        if self._memory is None or self._memory.numel() < needed:
-            self._memory = None  # gone before there is more
-            self._memory = images[0].new_empty(needed)
-        channels = sum(image.shape[1] for image in images)
+        old, new = seen.shape[1], seen.shape[1] + more.shape[1]
+        place = self._place(seen.shape, new)
+        of_old, of_more, of_new = map(_by_pixels, (seen, more, place))
+        end = len(of_new)
+        while end:
+            begin = -(-end * old // new)
+            moving = of_old[begin:end]
+            if end - begin < _FEW_PIXELS:
+                begin = max(0, end - _FEW_PIXELS)
+                moving = of_old[begin:end].clone()
+            torch.cat((moving, of_more[begin:end]), dim=1, out=of_new[begin:end])
+            end = begin
+        return place
+
+    def _place(self, shape: torch.Size, channels: int) -> Tensor:
+        count, _, height, width = shape
         place = self._memory[: count * height * width * channels]
         # In the order of memory in which oneDNN takes images: all channels of a pixel together.
-        side_by_side = place.view(count, height, width, channels).permute(0, 3, 1, 2)
-        return torch.cat(images, dim=1, out=side_by_side)
+        return place.view(count, height, width, channels).permute(0, 3, 1, 2)
 
 
 class DenseBlock(nn.Module):
-    """spandrel's `ResidualDenseBlock_5C`, in a room that it shares."""
+    """spandrel's `ResidualDenseBlock_5C`, adding to its input in place."""
 
-    def __init__(self, block: Any, room: Room) -> None:
+    def __init__(self, block: Any) -> None:
         super().__init__()
         self.growing = nn.ModuleList((block.conv1, block.conv2, block.conv3, block.conv4))
-        self.last = block.conv5
-        self._grown_by = [_convolution(layer).out_channels for layer in self.growing]
-        self._room = room
+        self.last = AddedConv(block.conv5[0], _SHARE)
+        self.widest: int = self.last.weight.shape[1]
+        """Channels that its last convolution sees."""
+
+    def forward(self, image: Tensor, room: Room) -> Tensor:
+        first, *others = self.growing
+        seen = room.joined(image, first(image))
+        for layer in others:
+            seen = room.grown(seen, layer(seen))
+        added: Tensor = self.last(seen, image)
+        return added
+
+
+class Trunk(nn.Module):
+    """spandrel's `ShortcutBlock` of RRDBs and a convolution."""
+
+    def __init__(self, shortcut: Any) -> None:
+        super().__init__()
+        *rrdbs, self.last = shortcut.sub
+        self._threes = [
+            [DenseBlock(block) for block in (rrdb.RDB1, rrdb.RDB2, rrdb.RDB3)] for rrdb in rrdbs
+        ]
+        self.blocks = nn.ModuleList(block for three in self._threes for block in three)
+        self._widest = max(block.widest for three in self._threes for block in three)
 
     def forward(self, image: Tensor) -> Tensor:
-        widest = image.shape[1] + sum(self._grown_by)
-        made = [image]
-        for layer in self.growing:
-            seen = image if len(made) == 1 else self._room.joined(made, widest)
-            made.append(layer(seen))
-        seen = self._room.joined(made, widest)
-        made.clear()  # it is all in the room, and the last layer needs memory too
-        result: Tensor = self.last(seen)
-        return result.mul_(0.2).add_(image)
+        room = Room(image, self._widest)
+        running, made = image.clone(), torch.empty_like(image)
+        for three in self._threes:
+            made.copy_(running)
+            for block in three:
+                block(made, room)
+            running.add_(made, alpha=_SHARE)
+        del room, made  # the last layer needs memory too
+        result: Tensor = self.last(running)
+        return result.add_(image)
 
 
-def share_room(model: nn.Module) -> Room:
-    """Replace all dense blocks of a model, in place; return the room that they share.
+def settle(model: nn.Module) -> None:
+    """Replace the trunks of a model, in place; it must be in fp32 on the CPU.
 
-    The room has to be entered whenever the model runs, or it keeps its memory afterwards.
+    Its weights may be converted afterwards.
     """
-    room = Room()
     for parent in list(model.modules()):
         for name, block in list(parent.named_children()):
-            # Those with a shortcut of their own, as ESRGAN+ has, stay as they are.
-            if type(block).__name__ == "ResidualDenseBlock_5C" and block.conv1x1 is None:
-                setattr(parent, name, DenseBlock(block, room))
-    return room
+            if _is_trunk(block):
+                setattr(parent, name, Trunk(block))
 
 
-def _convolution(layer: nn.Module) -> Any:
-    """The one that makes the channels of a layer, which may have been replaced."""
-    return next(module for module in layer.modules() if hasattr(module, "out_channels"))
+def _is_trunk(block: Any) -> bool:
+    if type(block).__name__ != "ShortcutBlock" or type(block.sub) is not nn.Sequential:
+        return False
+    *rrdbs, last = block.sub
+    return bool(rrdbs) and type(last) is nn.Conv2d and all(map(_is_rrdb, rrdbs))
+
+
+def _is_rrdb(block: Any) -> bool:
+    """Of the usual kind: one whose dense blocks have shortcuts within, as ESRGAN+ has, is none."""
+    return type(block).__name__ == "RRDB" and all(
+        type(part).__name__ == "ResidualDenseBlock_5C"
+        and part.conv1x1 is None
+        and len(part.conv5) == 1
+        and can_be_added(part.conv5[0])
+        for part in block.children()
+    )
+
+
+def _by_pixels(image: Tensor) -> Tensor:
+    """Of shape (pixels, channels); looks into the image where its pixels lie one by one."""
+    return image.permute(0, 2, 3, 1).reshape(-1, image.shape[1])

@@ -247,7 +247,7 @@ class Engine:
         def fits_within() -> int:
             return network.pixels_within(budget or memory.available(self.device) // 2)
 
-        size = pixels.shape[0] * pixels.shape[1]
+        size = network.padded(*pixels.shape[:2])
         if size <= min(fits_within(), network.largest_window):
             return None
         with self._shelf.gathering.alone(run.check):

@@ -8,13 +8,17 @@ pictures or memory.
 """
 
 import copy
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from inference import precision
+from inference.verdicts import Verdicts
 
 # Neighbourhood in network pixels beyond which a cut changes a result by less than one 8-bit step
 # in fp32, measured on the published weights (docs/engine.md, "Seams").
@@ -27,6 +31,9 @@ _WINDOWS = ("window_size", "split_size", "stripe_size", "patch_size", "ws")
 # The grid where no window says otherwise: that of networks that halve the picture up to four times.
 _GRID = 16
 _COARSEST_GRID = 128
+
+# To be raised whenever the sample or a limit changes: what was measured before is void then.
+_EDITION = 1
 
 _LADDER = (16, 32, 64, 96)
 _CORE = 32
@@ -82,12 +89,59 @@ def cutting(descriptor: Any, device: torch.device) -> Cutting:
     return known(descriptor) or _measured(descriptor, device)
 
 
+def remembered(
+    descriptor: Any, device: torch.device, weights_sha256: str, verdicts: Verdicts
+) -> Cutting:
+    """As `cutting`, but measured only where no measurement of these weights was kept.
+
+    What was kept in other surroundings, or can't be the result of a measurement, counts as none.
+    """
+    if certain := known(descriptor):
+        return certain
+    surroundings = f"cuts, edition {_EDITION}, {precision.surroundings(device)}"
+    subject = f"{weights_sha256} {precision.name_of(torch.float32)}"
+    kept = _as_measured(verdicts.get(surroundings, subject), grid(descriptor))
+    if kept is None:
+        kept = _measured(descriptor, device)
+        verdicts.put(surroundings, subject, asdict(kept))
+    return kept
+
+
+def _as_measured(kept: object, align: int) -> Cutting | None:
+    """A measurement's result from what was kept of it, `None` where it can't have been one."""
+    if not isinstance(kept, dict):
+        return None
+    possible = [Cutting(0, align, whole=True)]
+    if isinstance(error := kept.get("error"), float):
+        rungs = [_up(rung, align) for rung in _LADDER]
+        possible = [Cutting(rung, align, _up(_BLEND, 2 * align), error=error) for rung in rungs]
+        if error <= _ENOUGH:
+            possible += [Cutting(rung, align, error=error) for rung in rungs]
+    # As texts: in Python 1 is as good as True, and 16.0 as 16.
+    text = json.dumps(kept, sort_keys=True)
+    return next((how for how in possible if json.dumps(asdict(how), sort_keys=True) == text), None)
+
+
+def window_side(descriptor: Any) -> int:
+    """The side of the squares to whose multiples a network fills pictures up within itself."""
+    return max(_windows(descriptor), default=1)
+
+
 def grid(descriptor: Any) -> int:
     """Multiples on which a window's origin leaves every grid of the network where it was.
 
     The grids are those of folded pixels and of attention windows; shifted windows are shifted by
     half of one against the same grid.
     """
+    sides = _windows(descriptor)
+    multiple = int(descriptor.size_requirements.multiple_of)
+    common = math.lcm(multiple, *(sides or {_GRID}))
+    # Windows that fit no common grid: the measurement shows what that does.
+    return common if common <= _COARSEST_GRID else math.lcm(multiple, _GRID)
+
+
+def _windows(descriptor: Any) -> set[int]:
+    """All sides of its attention windows."""
     sides = set()
     for module in descriptor.model.modules():
         for name in _WINDOWS:
@@ -95,10 +149,7 @@ def grid(descriptor: Any) -> int:
             for side in value if isinstance(value, list | tuple) else (value,):
                 if isinstance(side, int) and side > 1:
                     sides.add(side)
-    multiple = int(descriptor.size_requirements.multiple_of)
-    common = math.lcm(multiple, *(sides or {_GRID}))
-    # Windows that fit no common grid: the measurement shows what that does.
-    return common if common <= _COARSEST_GRID else math.lcm(multiple, _GRID)
+    return sides
 
 
 def demanding(height: int, width: int, channels: int) -> Tensor:

@@ -11,22 +11,26 @@ import torch
 from torch import Tensor
 
 from inference.errors import InvalidWeights, UnsupportedModel
+from inference.halo import Cutting, cutting
 from inference.network import Network
 from inference.spandrel_import import spandrel
 from inference.ways import Way
 
 
 def load(
-    state_dict: Mapping[str, Tensor], device: torch.device, way_of: Callable[[Any], Way]
+    state_dict: Mapping[str, Tensor],
+    device: torch.device,
+    way_of: Callable[[Any], Way],
+    cutting_of: Callable[[Any, torch.device], Cutting] = cutting,
 ) -> Network:
     """Recognise an architecture by its weights and make it ready to run.
 
-    `way_of(descriptor)` chooses how, and leaves the descriptor as it is. Raises `UnsupportedModel`
-    or `InvalidWeights`, and what `way_of` raises.
+    `way_of(descriptor)` chooses how, and leaves the descriptor as it is; `cutting_of` is asked when
+    a picture is first cut. Raises `UnsupportedModel` or `InvalidWeights`, and what `way_of` raises.
     """
     descriptor = describe(state_dict)
     way = way_of(descriptor)
-    return Network(descriptor, device, way.dtype, way.kernels)
+    return Network(descriptor, device, way.dtype, way.kernels, cutting_of)
 
 
 def describe(state_dict: Mapping[str, Tensor]) -> Any:

@@ -6,7 +6,7 @@ files or formats.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from inference import memory, planes
 from inference.errors import UnsupportedModel
-from inference.halo import Cutting, cutting
+from inference.halo import Cutting, cutting, window_side
 from inference.meter import Meter, OnWork
 from inference.samples import Pixels, peak
 from inference.split import STRIP_PIXELS, split
@@ -51,7 +51,7 @@ class Network:
     scale: int
     """Output size over input size."""
     bytes_per_pixel: float
-    """Memory that one pixel of a window needs at the worst moment of a call."""
+    """Memory that one pixel of a window needs at the worst moment of a call; see `padded`."""
     bytes_per_strip_pixel: float
     """What each pixel of a strip needs besides, where the tail runs in strips; else 0."""
 
@@ -61,11 +61,13 @@ class Network:
         device: torch.device,
         dtype: torch.dtype,
         kernels: Kernels = "plain",
+        cutting_of: Callable[[Any, torch.device], Cutting] = cutting,
     ) -> None:
         """`descriptor` is spandrel's; it is made ready for the device and dtype, not copied.
 
-        `kernels` other than `plain` must have passed the self-test. Raises `UnsupportedModel` for
-        networks that don't turn 1, 3 or 4 channels into as many.
+        `kernels` other than `plain` must have passed the self-test. `cutting_of`, called with
+        descriptor and device when somebody asks for it, says how pictures may be cut. Raises
+        `UnsupportedModel` for networks that don't turn 1, 3 or 4 channels into as many.
         """
         if descriptor.input_channels != descriptor.output_channels or (
             descriptor.input_channels not in (1, 3, 4)
@@ -84,8 +86,10 @@ class Network:
         self._channels: int = descriptor.input_channels
         self._sizes = descriptor.size_requirements
         self._descriptor = descriptor
+        self._cutting_of = cutting_of
+        self._window_side = window_side(descriptor)
         self._seen: Counter[tuple[int, ...]] = Counter()
-        self._room = prepare(descriptor, device, Way(dtype, kernels))
+        prepare(descriptor, device, Way(dtype, kernels))
         self._split = split(descriptor)
         self._row_major = self._mixes_dtypes = False
         self._meter = Meter(descriptor.model)
@@ -112,7 +116,7 @@ class Network:
         results = [np.empty((height * s, width * s, channels), windows[0].dtype) for _ in windows]
         runs = planes.runs(channels, self._channels)
         tuned = self._is_worth_tuning((len(windows), height, width))
-        with arithmetic(self.device, tuned), self._room:
+        with arithmetic(self.device, tuned):
             for index, taken in enumerate(runs):
                 pixels = len(windows) * height * width
                 self._meter.start(pixels, on_work, index / len(runs), 1 / len(runs))
@@ -146,7 +150,7 @@ class Network:
     @cached_property
     def cutting(self) -> Cutting:
         """How pictures may be cut. Asking may take as long as a small picture, once."""
-        return cutting(self._descriptor, self.device)
+        return self._cutting_of(self._descriptor, self.device)
 
     @property
     def largest_window(self) -> int:
@@ -202,8 +206,17 @@ class Network:
                 self._meter.forget()
         raise errors[0]
 
+    def padded(self, height: int, width: int) -> int:
+        """The pixels that a window takes memory and time for.
+
+        Networks fill a window up to whole attention windows: 33 × 33 pixels to 64 × 64, where these
+        have 32.
+        """
+        side = self._window_side
+        return -(-height // side) * -(-width // side) * side**2
+
     def pixels_within(self, available: int) -> int:
-        """Pixels of the largest window that needs no more than these bytes."""
+        """Pixels, padding included, of the largest window that needs no more than these bytes."""
         small = available / (self.bytes_per_pixel + self.bytes_per_strip_pixel)
         if small <= STRIP_PIXELS:
             return int(small)
@@ -220,7 +233,7 @@ class Network:
         image = self._image(np.zeros((side, width, 1), np.uint8), (0,) * self._channels)
         try:
             # Not in inference mode, which hides what composed operations allocate.
-            with torch.no_grad(), self._room:
+            with torch.no_grad():
                 if self._split:
                     trunk, tail, result = self._split.sample(image)
                 else:

@@ -88,6 +88,19 @@ def _seconds(dtype: torch.dtype) -> float:
     return min(spent)
 
 
+def surroundings(device: torch.device) -> str:
+    """What the numbers depend on that a network gives on a device, beside its weights."""
+    where = [f"torch {torch.__version__}, {device.type}", *cpu_flags()]
+    if device.type == "cuda":
+        toolkit = torch.version.cuda or torch.version.hip
+        cudnn: Any = torch.backends.cudnn
+        name = torch.cuda.get_device_name(device)
+        where = [
+            f"torch {torch.__version__}, {name}, CUDA or ROCm {toolkit}, cuDNN {cudnn.version()}"
+        ]
+    return " ".join(where)
+
+
 def name_of(dtype: torch.dtype) -> str:
     return _NAMES[dtype]
 

@@ -20,7 +20,7 @@ from inference.verdicts import Verdicts
 from inference.ways import Way, arithmetic, prepare, run, ways
 
 # To be raised whenever the sample, a limit or a kernel changes: old verdicts are void then.
-_EDITION = 1
+_EDITION = 2
 
 _SIDE = 32
 
@@ -44,12 +44,12 @@ def choose(
     spandrel's in fp32 on the CPU, and is left as it is.
     """
     *candidates, reference = (way for dtype in dtypes for way in ways(descriptor, device, dtype))
-    surroundings = f"edition {_EDITION}, torch {torch.__version__}, {_machine(device)}"
+    surroundings = f"edition {_EDITION}, {precision.surroundings(device)}"
     expected: Tensor | None = None
     for way in candidates:
         subject = f"{weights_sha256} {way} against {reference}"
         verdict = verdicts.get(surroundings, subject)
-        if verdict is None:
+        if not isinstance(verdict, bool):
             if expected is None:
                 expected = _result(descriptor, device, reference)
             if expected is None:
@@ -97,12 +97,12 @@ def _result(descriptor: Any, device: torch.device, way: Way) -> Tensor | None:
     """What a network makes of the sample that way, in fp32 on the CPU; `None` if it fails."""
     trial = copy.deepcopy(descriptor)
     try:
-        room = prepare(trial, device, way)
+        prepare(trial, device, way)
         image = sample(descriptor.input_channels)
         more_columns, more_rows = descriptor.size_requirements.get_padding(_SIDE, _SIDE)
         image = nn.functional.pad(image, (0, more_columns, 0, more_rows), "replicate")
         image = image.to(device, way.dtype).contiguous(memory_format=torch.channels_last)
-        with arithmetic(device), room:
+        with arithmetic(device):
             result = run(trial, image)
     except RuntimeError as error:
         # Scarce memory says nothing about pixels, and must not be remembered as if it did.
@@ -110,12 +110,3 @@ def _result(descriptor: Any, device: torch.device, way: Way) -> Tensor | None:
             raise
         return None
     return result.float().cpu()
-
-
-def _machine(device: torch.device) -> str:
-    if device.type == "cuda":
-        toolkit = torch.version.cuda or torch.version.hip
-        cudnn: Any = torch.backends.cudnn
-        name = torch.cuda.get_device_name(device)
-        return f"{name}, CUDA or ROCm {toolkit}, cuDNN {cudnn.version()}"
-    return " ".join((device.type, *precision.cpu_flags()))

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 
 import torch
 
-from inference import catalog, precision, selftest
+from inference import catalog, halo, precision, selftest
+from inference.allocator import give_back_freed_memory
 from inference.errors import InvalidOptions, InvalidWeights
 from inference.gathering import Gathering
+from inference.halo import Cutting
 from inference.installed import InstalledModel, ModelFolder
 from inference.loader import load
 from inference.network import Network
@@ -80,9 +82,15 @@ class Shelf:
                 dtypes = precision.dtypes(wanted, self.device, descriptor)
                 return selftest.choose(descriptor, self.device, dtypes, sha256, self._verdicts)
 
+            def cutting_of(descriptor: Any, device: torch.device) -> Cutting:
+                return halo.remembered(descriptor, device, sha256, self._verdicts)
+
             with self.gathering.alone():  # it is tried out with small pictures
-                network = load(weights.state_dict, self.device, way_of)
+                network = load(weights.state_dict, self.device, way_of, cutting_of)
             self._warm[key] = network, weights.info
+            del weights
+            # Loading leaves gaps of a layer's size: a hundred megabytes that pictures can't use.
+            give_back_freed_memory()
         self._warm.move_to_end(key)
         while len(self._warm) > 1 and self._total() > self._warm_bytes:
             self._warm.popitem(last=False)

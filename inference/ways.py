@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from inference import fused, precision
-from inference.dense import Room, share_room
+from inference.dense import settle
 
 Kernels = Literal["onednn-fused", "plain"]
 
@@ -38,20 +38,17 @@ def ways(descriptor: Any, device: torch.device, dtype: torch.dtype) -> tuple[Way
     return (plain,)
 
 
-def prepare(descriptor: Any, device: torch.device, way: Way) -> Room:
-    """Make a network ready to run that way, in place. The descriptor comes from `describe`.
-
-    Returns the room that its layers share, to be entered whenever it runs.
-    """
+def prepare(descriptor: Any, device: torch.device, way: Way) -> None:
+    """Make a network ready to run that way, in place. The descriptor comes from `describe`."""
     descriptor.model.eval().requires_grad_(False)
+    if way.kernels == "onednn-fused":
+        settle(descriptor.model)
     descriptor.to(device, way.dtype)
     for weight in descriptor.model.parameters():
         if weight.dim() == 4:  # others refuse that order
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     if way.kernels == "onednn-fused":
         fused.fuse(descriptor.model)
-        return share_room(descriptor.model)
-    return Room()
 
 
 def run(descriptor: Any, image: Tensor) -> Tensor:

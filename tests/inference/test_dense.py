@@ -1,4 +1,4 @@
-"""Dense blocks that share their memory, against torch's own."""
+"""RRDBNet's trunk in few arrays, against torch's own."""
 
 import copy
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from inference.dense import DenseBlock, share_room
+from inference.dense import Room, Trunk, settle
+from inference.fused import AddedConv, fuse
 from inference.loader import describe
 from tests.inference.networks import esrgan, random_weights
 
@@ -21,37 +22,77 @@ def model(blocks: int = 2) -> nn.Module:
     return plain.to(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_every_number_is_that_of_the_blocks_that_were_replaced(dtype: torch.dtype) -> None:
-    plain = model().to(dtype)
-    sharing = copy.deepcopy(plain)
+def settled(plain: nn.Module) -> nn.Module:
+    few = copy.deepcopy(plain)
+    settle(few)
+    return few
 
-    room = share_room(sharing)
 
-    assert sum(isinstance(module, DenseBlock) for module in sharing.modules()) == 2 * 3
-    with torch.inference_mode(), room:
+@pytest.mark.parametrize("laid_out", [False, True])
+def test_every_number_is_that_of_the_trunk_that_was_replaced(laid_out: bool) -> None:
+    plain = model()
+    few = settled(plain)
+    if laid_out:
+        fuse(few)
+
+    assert sum(isinstance(module, Trunk) for module in few.modules()) == 1
+    with torch.inference_mode():
         # Larger and smaller in turn, and a batch: what lay there before must not show.
         for picture in (image(9, 14), image(40, 31), image(5, 6), torch.cat([image(7, 8)] * 2)):
-            picture = picture.to(dtype).contiguous(memory_format=torch.channels_last)
-            assert torch.equal(sharing(picture), plain(picture))
+            before = picture.clone()
+            torch.testing.assert_close(few(picture), plain(picture), rtol=0, atol=1e-5)
+            assert torch.equal(picture, before)
 
 
-def test_the_room_is_empty_afterwards_also_when_something_goes_wrong() -> None:
-    sharing = model()
-    room = share_room(sharing)
-    sharing.model[-1].register_forward_hook(lambda *_: 1 / 0)
+def test_in_bf16_it_is_no_further_from_the_truth_than_the_trunk_that_was_replaced() -> None:
+    plain = model(blocks=4)
+    few = settled(plain).to(torch.bfloat16)
+    fuse(few)
+    picture = image(40, 31)
 
-    with pytest.raises(ZeroDivisionError), torch.inference_mode(), room:
-        sharing(image(8, 8))
+    with torch.inference_mode():
+        exact = plain(picture)
+        ours = few(picture.bfloat16()) - exact
+        theirs = plain.to(torch.bfloat16)(picture.bfloat16()) - exact
 
-    assert room._memory is None
+    assert ours.square().mean() <= theirs.square().mean()
 
 
-def test_blocks_with_a_shortcut_of_their_own_stay() -> None:
+@pytest.mark.parametrize("pixels", [(1, 1), (1, 63), (1, 65), (20, 33), (64, 100)])
+def test_channels_come_beside_those_that_are_there(pixels: tuple[int, int]) -> None:
+    parts = [torch.rand(2, channels, *pixels) for channels in (16, 8, 8, 4)]
+    parts = [part.contiguous(memory_format=torch.channels_last) for part in parts]
+    room = Room(parts[0], 36)
+
+    seen = room.joined(parts[0], parts[1])
+    assert torch.equal(seen, torch.cat(parts[:2], dim=1))
+    for count in (3, 4):
+        seen = room.grown(seen, parts[count - 1])
+        assert torch.equal(seen, torch.cat(parts[:count], dim=1))
+
+
+@pytest.mark.parametrize("laid_out", [False, True])
+def test_a_convolution_is_added_where_the_image_is(laid_out: bool) -> None:
+    convolution = nn.Conv2d(6, 16, 3, padding=1).requires_grad_(False)
+    seen, onto = torch.rand(1, 6, 9, 7), torch.rand(1, 16, 9, 7)
+    onto = onto.contiguous(memory_format=torch.channels_last)
+    expected = onto + 0.2 * convolution(seen)
+    adding = AddedConv(convolution, 0.2)
+    if laid_out:
+        adding.lay_out()
+
+    with torch.inference_mode():
+        result = adding(seen, onto)
+
+    assert result.data_ptr() == onto.data_ptr()
+    torch.testing.assert_close(onto, expected, rtol=0, atol=1e-6)
+
+
+def test_trunks_with_shortcuts_of_their_own_stay() -> None:
     plus = model()
     plus.model[1].sub[0].RDB2.conv1x1 = nn.Conv2d(16, 32, 1, bias=False)
 
-    share_room(plus)
+    settle(plus)
 
-    kinds = [type(getattr(plus.model[1].sub[0], f"RDB{n}")).__name__ for n in (1, 2, 3)]
-    assert kinds == ["DenseBlock", "ResidualDenseBlock_5C", "DenseBlock"]
+    assert type(plus.model[1]).__name__ == "ShortcutBlock"
+    assert type(plus.model[1].sub[0].RDB2).__name__ == "ResidualDenseBlock_5C"

@@ -5,7 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from inference.loader import describe
 from inference.memory import LiveBytes
+from inference.network import Network
+from tests.inference.architectures import weights_of
 from tests.inference.networks import compact, esrgan, ready, swinir
 
 
@@ -45,6 +48,27 @@ def test_a_larger_window_needs_what_the_sample_foretold(network: nn.Module) -> N
 
     foretold = ours.bytes_per_pixel * 96 * 96
     assert live.peak <= foretold <= 2 * live.peak
+
+
+@pytest.mark.parametrize("name", ["DAT", "HAT", "SwinIR"])
+@pytest.mark.parametrize("size", [(16, 17), (33, 33), (41, 65)], ids=str)
+def test_a_window_that_attention_fills_up_needs_what_the_filled_up_one_does(
+    name: str, size: tuple[int, int]
+) -> None:
+    ours = Network(describe(weights_of(name)), torch.device("cpu"), torch.float32)
+
+    with LiveBytes() as live:
+        ours(np.zeros((*size, 3), np.uint8))
+
+    foretold = ours.bytes_per_pixel * ours.padded(*size)
+    assert live.peak <= foretold <= 2 * live.peak
+
+
+def test_windows_are_filled_up_to_whole_attention_windows_and_others_are_not() -> None:
+    attending, other = ready(swinir()), ready(compact())
+
+    assert [attending.padded(*size) for size in ((8, 16), (9, 16), (1, 50))] == [128, 256, 448]
+    assert other.padded(9, 17) == 153
 
 
 def test_an_rrdbnet_of_any_size_needs_its_tail_only_for_strips() -> None:

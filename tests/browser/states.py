@@ -205,10 +205,12 @@ def account(page: Page, service: Serving) -> Iterator[str]:
 
 
 def opening(page: Page, service: Serving) -> Iterator[str]:
-    """Before Gradio has come."""
-    page.route("**/assets/*.js", lambda route: None)
+    """Before Gradio has come: its scripts are empty."""
+    page.route(
+        "**/assets/*.js", lambda route: route.fulfill(body="", content_type="text/javascript")
+    )
     service.sign_in(page, somebody())
-    page.goto("/?tab=upscale", wait_until="commit")
+    page.goto("/?tab=upscale")
     page.locator("#shell .wait").wait_for()
     yield "opening"
 

@@ -8,8 +8,8 @@ import pytest
 STATIC = Path(__file__).parents[2] / "pages" / "static"
 TOKENS = (STATIC / "tokens.css").read_text()
 
-# Of other sheets and of Gradio's.
-ELSEWHERE = {"--soft", "--body-background-fill"}
+# Of other sheets, of scripts and of Gradio.
+ELSEWHERE = {"--soft", "--body-background-fill", "--columns"}
 
 
 def colours(selector: str) -> dict[str, str]:

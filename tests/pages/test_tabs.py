@@ -26,6 +26,7 @@ from tasks import orders
 from tasks.model_desk import ModelDesk
 from tasks.service import Service
 from tasks.submissions import Upload
+from tests.db.machine import Machine
 from tests.tasks.conftest import Submit, ada, bob, machine, service, settings, submit, upload
 from tests.tasks.pictures import FAST, picture
 
@@ -130,7 +131,7 @@ def acts(service: Service, settings: Settings) -> dict[str, Any]:
     for function in demo.fns.values():
         if function.inputs and isinstance(function.inputs[0], gr.HTML):
             listeners[function.inputs[0].elem_id] = function.fn
-    assert set(listeners) == {"upscale", "history", "account", "admin"}
+    assert set(listeners) == {"upscale", "history", "account", "admin", "ahead"}
     return listeners
 
 
@@ -343,9 +344,10 @@ def test_the_history_goes_on_where_a_page_ended(
 
 
 def test_the_history_is_looked_through_by_state_model_and_name(
-    service: Service, ada: UUID, put: Put
+    service: Service, ada: UUID, put: Put, machine: Machine
 ) -> None:
     upscale_tab.submit(service, visitor(ada), press(put(ada, "ÜBER.png"), put(ada, "x", b"no")))
+    machine.passes(seconds=1)
     upscale_tab.submit(service, visitor(ada), press(put(ada, "cat 100%.png")))
 
     def found(**what: str) -> list[str]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select
 
 from db.people import Acknowledgement, Identity, Preference, Session, Token
 from db.store import Store
-from db.work import Batch, File, Job, Role, State
+from db.work import Batch, File, Job, Kind, Role, State
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Held:
     batches: int
     """In the history: with their pictures' names and settings, whether files are left or not."""
     pictures: int
+    ahead: int
+    """Tries and conversions, which the history does not list."""
     oldest_batch_at: datetime | None
     unfinished: int
     """Pictures that wait or are being worked on."""
@@ -71,12 +73,15 @@ def about(store: Store, user_id: UUID) -> Held:
 
         return Held(
             stored=_stored(rows, user_id),
-            batches=count(Batch),
-            pictures=count(Job),
+            batches=count(Batch, Batch.kind == Kind.UPSCALE),
+            pictures=count(Job, Job.kind == Kind.UPSCALE),
+            ahead=count(Batch, Batch.kind != Kind.UPSCALE),
             oldest_batch_at=rows.scalar(
                 select(func.min(Batch.created_at)).where(Batch.user_id == user_id)
             ),
-            unfinished=count(Job, Job.state.in_([State.QUEUED, State.RUNNING])),
+            unfinished=count(
+                Job, Job.kind == Kind.UPSCALE, Job.state.in_([State.QUEUED, State.RUNNING])
+            ),
             sessions=count(Session),
             tokens=count(Token),
             identities=count(Identity),

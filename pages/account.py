@@ -168,6 +168,7 @@ class AccountTab:
             "waiting": {"files": waiting, "bytes": waiting_bytes},
             "batches": own.batches,
             "pictures": own.pictures,
+            "ahead": own.ahead,
             "oldest_batch_at": own.oldest_batch_at and shapes.iso(own.oldest_batch_at),
             "sessions": own.sessions,
             "tokens": own.tokens,

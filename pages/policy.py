@@ -8,6 +8,8 @@ from typing import Protocol
 
 import gradio as gr
 
+from pages.texts import t
+
 
 class Texts(Protocol):
     """Whatever has the texts, as HTML without a page around it."""
@@ -20,13 +22,13 @@ class Texts(Protocol):
 def place_policies(texts: Texts) -> None:
     """Place the three texts, the first one open."""
     policies = (
-        ("Privacy", "/privacy", texts.privacy_html()),
-        ("Cookies", "/cookies", texts.cookies_html()),
-        ("Terms", "/terms", texts.terms_html()),
+        (t("policies.privacy"), "/privacy", texts.privacy_html()),
+        (t("policies.cookies"), "/cookies", texts.cookies_html()),
+        (t("policies.terms"), "/terms", texts.terms_html()),
     )
     folds = "".join(_fold(*policy, is_open=not n) for n, policy in enumerate(policies))
     gr.HTML(
-        f'{_LINKS}<div class="policies">{folds}</div>',
+        f'{_intro()}<div class="policies">{folds}</div>',
         js_on_load=None,
         apply_default_css=False,
         elem_id="policy-texts",
@@ -36,7 +38,7 @@ def place_policies(texts: Texts) -> None:
 def _fold(title: str, address: str, text: str, *, is_open: bool) -> str:
     return (
         f"<details{' open' if is_open else ''}><summary>{title}</summary>"
-        f'<p class="alone"><a href="{address}">On a page of its own</a></p>'
+        f'<p class="alone"><a href="{address}">{t("policies.alone")}</a></p>'
         f'<div class="text">{_lower(text)}</div></details>'
     )
 
@@ -46,5 +48,6 @@ def _lower(text: str) -> str:
     return re.sub(r"(</?h)([1-5])", lambda found: f"{found[1]}{int(found[2]) + 1}", text)
 
 
-_LINKS = """<p class="policies-intro">What happens to your pictures and to what is known of you.
-<a href="/privacy/proof">See it proved</a>.</p>"""
+def _intro() -> str:
+    proof = f'<a href="/privacy/proof">{t("policies.proof")}</a>'
+    return f'<p class="policies-intro">{t("policies.intro", proof=proof)}</p>'

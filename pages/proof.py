@@ -10,14 +10,15 @@ from typing import Any, Protocol
 from db import hours
 from db.work import Cause
 from pages.shapes import iso
+from pages.texts import t
 
 _CAUSES = {
-    Cause.EXPIRED: "because their time was over",
-    Cause.USER: "because their owner pressed Delete now",
-    Cause.ACCOUNT: "with their owner's account",
-    Cause.HOLD_END: "when a hold ended",
-    Cause.ORPHAN: "because no record explained them",
-    Cause.CHILD: "because a child had uploaded them",
+    Cause.EXPIRED: t("proof.cause.expired"),
+    Cause.USER: t("proof.cause.user"),
+    Cause.ACCOUNT: t("proof.cause.account"),
+    Cause.HOLD_END: t("proof.cause.hold_end"),
+    Cause.ORPHAN: t("proof.cause.orphan"),
+    Cause.CHILD: t("proof.cause.child"),
 }
 
 
@@ -71,10 +72,10 @@ def duration(length: timedelta) -> str:
     """`47 h 58 min`, `58 min`, `less than a minute`."""
     minutes = int(length.total_seconds()) // 60
     if minutes < 1:
-        return "less than a minute"
+        return t("span.brief")
     if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h {minutes % 60} min"
+        return t("span.minutes", minutes=minutes)
+    return t("proof.hours", hours=minutes // 60, minutes=minutes % 60)
 
 
 def utc(moment: datetime) -> str:

@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pages.texts import t
+
 
 class Tab(StrEnum):
     """One tab. Its value is the word in `/?tab=`."""
@@ -15,7 +17,16 @@ class Tab(StrEnum):
     @property
     def label(self) -> str:
         """What people read on it."""
-        return self.value.capitalize()
+        return _LABELS[self]
+
+
+_LABELS = {
+    Tab.UPSCALE: t("tab.upscale"),
+    Tab.HISTORY: t("tab.history"),
+    Tab.ACCOUNT: t("tab.account"),
+    Tab.POLICIES: t("tab.policies"),
+    Tab.ADMIN: t("tab.admin"),
+}
 
 
 def tab_named(name: object) -> Tab | None:

@@ -31,7 +31,7 @@ def delete_batch(service: Service, batch_id: UUID, user_id: UUID) -> int:
 
 def _erase_live(service: Service, batch_id: UUID, user_id: UUID) -> int:
     erased = 0
-    for conversions, cause in ((True, Cause.CHILD), (False, Cause.USER)):
+    for conversions in (True, False):
         live = batches.live_files(service.store, batch_id, user_id, conversions=conversions)
-        erased += files.erase(service.store, live, cause) if live else 0
+        erased += files.erase(service.store, live, Cause.USER) if live else 0
     return erased

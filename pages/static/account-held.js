@@ -58,12 +58,15 @@ function* rows(held, now) {
   }
   yield [
     t("account.held.history"),
-    held.batches
-      ? t("account.held.pictures", {
-          batches: t("account.held.batches", { count: held.batches }),
-          pictures: pictures(held.pictures),
-        })
-      : t("account.held.none"),
+    [
+      held.batches
+        ? t("account.held.pictures", {
+            batches: t("account.held.batches", { count: held.batches }),
+            pictures: pictures(held.pictures),
+          })
+        : t("account.held.none"),
+      held.ahead ? t("account.held.ahead", { count: held.ahead }) : null,
+    ].filter(Boolean).map((line) => make("div", {}, line)),
     held.oldest_batch_at && t("account.held.oldest", { day: dayOf(held.oldest_batch_at, now) }),
     t("account.held.history.keep", { days: keeps.record_days }),
   ];

@@ -13,9 +13,11 @@ from uuid import uuid4
 
 from PIL import Image
 from playwright.sync_api import Page, expect
+from sqlalchemy import update
 
 from app.settings import Provider
 from db import jobs, workers
+from db.people import User
 from tests.browser.serving import Serving
 from tests.tasks.pictures import PHOTOS, picture
 
@@ -136,6 +138,19 @@ def upscaling(page: Page, service: Serving) -> Iterator[str]:
     yield "upscale"
     hand_in(page, photo("chelsea.png"), photo("coffee.png"), photo("rocket.jpg"))
     yield "upscale-drafts"
+    page.locator("#choices summary").first.click()
+    settled(page)
+    yield "upscale-options"
+    page.locator("#choices summary").first.click()
+    page.get_by_role("button", name="Try a spot").first.click()
+    spot = page.get_by_role("dialog")
+    spot.get_by_role("button", name="models here").click()
+    service.worker.finish()
+    expect(spot.get_by_text("rendering")).to_have_count(0, timeout=_SOON)
+    expect(spot.get_by_text("are rendered.")).to_be_visible(timeout=_SOON)
+    yield "try"
+    page.keyboard.press("Escape")
+    expect(spot).to_have_count(0)
     page.get_by_role("button", name="Upscale 3 pictures").click()
     expect(page.locator(".batch .card")).to_have_count(3, timeout=_SOON)
     store = service.service.store
@@ -151,6 +166,9 @@ def upscaling(page: Page, service: Serving) -> Iterator[str]:
     page.get_by_role("button", name="Compare").first.click()
     page.locator("dialog[data-state=open]").wait_for()
     yield "compare"
+    page.get_by_role("button", name="Download in another format").click()
+    yield "compare-download"
+    page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     hand_in(page, damaged())
@@ -204,6 +222,16 @@ def account(page: Page, service: Serving) -> Iterator[str]:
     yield "policies"
 
 
+def office(page: Page, service: Serving) -> Iterator[str]:
+    name = somebody()
+    user_id = service.person(name)
+    with service.service.store.writing() as rows:
+        rows.execute(update(User).where(User.id == user_id).values(is_admin=True))
+    open_app(page, service, "admin", name)
+    expect(page.locator(".plot svg").first).to_be_visible()
+    yield "admin"
+
+
 def opening(page: Page, service: Serving) -> Iterator[str]:
     """Before Gradio has come: its scripts are empty."""
     page.route(
@@ -223,5 +251,6 @@ STORIES: tuple[Story, ...] = (
     upscaling,
     history,
     account,
+    office,
     opening,
 )

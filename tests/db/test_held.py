@@ -8,14 +8,15 @@ from sqlalchemy import insert
 from db import acknowledgements, batches, files, held, models, sessions, tokens
 from db.hours import KEPT
 from db.people import Preference
-from db.work import Cause, Role
-from tests.db.situations import a_batch, a_claim, a_finished_job, a_user
+from db.work import Cause, Kind, Role
+from tests.db.situations import a_batch, a_claim, a_finished_job, a_user, new_job
 
 
 def everything(store, name="ada"):
     user = a_user(store, name)
     a_batch(store, user, pictures=2)
     a_finished_job(store)
+    batches.create(store, user, [new_job(store)], options={}, kind=Kind.TRY)
     sessions.begin(store, user, sessions.Device())
     sessions.end(store, sessions.begin(store, user, sessions.Device()))
     view, _ = tokens.create(store, user, "old")
@@ -33,12 +34,13 @@ def test_everything_is_counted(store):
     user = everything(store)
     assert held.about(store, user) == held.Held(
         stored={
-            Role.ORIGINAL: held.Stored(2, 14, begun + KEPT),
+            Role.ORIGINAL: held.Stored(3, 21, begun + KEPT),
             Role.RESULT: held.Stored(1, 14, begun + KEPT),
             Role.PREVIEW: held.Stored(1, 5, begun + KEPT),
         },
         batches=1,
         pictures=2,
+        ahead=1,
         oldest_batch_at=begun,
         unfinished=1,
         sessions=2,
@@ -48,7 +50,7 @@ def test_everything_is_counted(store):
         agreements=2,
         agreed=held.Agreed("two", begun),
     )
-    assert held.about(store, user).stored_bytes == 33
+    assert held.about(store, user).stored_bytes == 40
 
 
 def test_nothing_of_anybody_elses_is_counted(store):
@@ -56,12 +58,12 @@ def test_nothing_of_anybody_elses_is_counted(store):
     before = held.about(store, eve)
     everything(store)
     assert held.about(store, eve) == before
-    assert before == held.Held({}, 0, 0, None, 0, 0, 0, 1, 0, 0, None)
+    assert before == held.Held({}, 0, 0, 0, None, 0, 0, 0, 1, 0, 0, None)
 
 
 def test_of_nobody_nothing_is_held(store):
     everything(store)
-    assert held.about(store, uuid4()) == held.Held({}, 0, 0, None, 0, 0, 0, 0, 0, 0, None)
+    assert held.about(store, uuid4()) == held.Held({}, 0, 0, 0, None, 0, 0, 0, 0, 0, 0, None)
 
 
 def test_what_was_deleted_is_no_longer_held_and_its_rows_are(store):

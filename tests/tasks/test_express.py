@@ -484,7 +484,7 @@ def test_deleting_a_batch_deletes_what_was_converted_from_it(
     assert erased == len(job.files) + 1
     assert not list(service.store.blobs.finished())
     assert jobs_of(service, waits, ada)[0].state is State.CANCELED
-    assert causes(service) == {Cause.USER: len(job.files), Cause.CHILD: 1}
+    assert causes(service) == {Cause.USER: len(job.files) + 1}
     assert jobs_of(service, done, ada)[0].files[0].receipt_id
     assert lanes.serve() == 0
 

@@ -3,7 +3,7 @@
 
 import { t } from "./say.js";
 
-const FAULTS = [emptyNames, namelessChoices, loosePanels];
+const FAULTS = [emptyNames, loosePanels];
 const STEPS = { ArrowLeft: -1, ArrowRight: 1 };
 
 /** Mend the page now and whenever it changes. */
@@ -27,22 +27,6 @@ export function mend(root) {
 /** Names that say nothing: dozens of elements have the same empty one. */
 function emptyNames(root) {
   for (const element of root.querySelectorAll('[id=""]')) element.removeAttribute("id");
-}
-
-/** Groups of choices whose label is only near them, and whose radio buttons are each a group of
-    their own, so that the arrow keys do not lead from one to the next. */
-function namelessChoices(root) {
-  for (const group of root.querySelectorAll("fieldset:not([role])")) {
-    const label = group.querySelector('[data-testid="block-info"]');
-    if (!label || !group.querySelector("input[type=radio]")) continue;
-    label.id = `${group.id}-label`;
-    group.setAttribute("role", "radiogroup");
-    group.setAttribute("aria-labelledby", label.id);
-  }
-  for (const radio of root.querySelectorAll("fieldset[role] input[type=radio]")) {
-    const { id } = radio.closest("fieldset");
-    if (radio.name !== id) radio.name = id;
-  }
 }
 
 /** Tabs that do not know their panels, panels that do not know their tabs, and all of it nameless. */

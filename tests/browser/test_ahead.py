@@ -14,10 +14,10 @@ from db.work import Kind, State
 from pages.models import labels
 from tests.browser.conftest import Shots
 from tests.browser.serving import Serving
-from tests.browser.test_tabs import Visit, at_work, file, service, turned, upscale, visit
+from tests.browser.test_tabs import Visit, at_work, file, turned, upscale, visit
 from tests.tasks.pictures import FAST, PHOTOS, picture
 
-__all__ = ["at_work", "service", "visit"]  # fixtures
+__all__ = ["at_work", "visit"]  # fixtures
 
 ANIME = "realesrgan-x4plus-anime-6b"
 PHONE = {"width": 390, "height": 844}

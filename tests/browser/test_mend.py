@@ -38,15 +38,6 @@ def test_a_tab_and_its_panel_know_each_other(service: Serving, open_page: OpenPa
         expect(panel).to_have_id(f"panel-{name.lower()}")
 
 
-def test_groups_of_choices_have_names(service: Serving, open_page: OpenPage) -> None:
-    page = open_page(base_url=service.settings.origin)
-    open_app(page, service, "upscale")
-
-    expect(page.get_by_role("radiogroup", name="Scale")).to_be_visible()
-    names = page.locator("#scale input").evaluate_all("all => all.map((each) => each.name)")
-    assert set(names) == {"scale"}
-
-
 def test_the_shell_is_seen_until_gradio_has_come(
     service: Serving, open_page: OpenPage, expected_errors: list[str]
 ) -> None:

@@ -37,5 +37,33 @@ def test_what_a_process_freed_and_kept_is_available_to_it() -> None:
     assert beyond <= 0  # a control group may leave less than the kernel has
 
 
+_GIVING_BACK = """
+from pathlib import Path
+import torch
+from inference.allocator import give_back_freed_memory, keep_freed_memory
+
+keep_freed_memory()
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+layers = [torch.ones(100_000) for _ in range(500)]
+kept = layers[::2]
+del layers
+before = resident()
+give_back_freed_memory()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(
+    not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="this C library has no such call"
+)
+def test_gaps_between_what_is_still_used_go_back_to_the_kernel() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _GIVING_BACK], capture_output=True, text=True, check=True
+    )
+
+    assert int(done.stdout) > 80_000_000  # of 100 MB, but for pages that are half in use
+
+
 def test_it_is_never_negative() -> None:
     assert kept_memory() >= 0

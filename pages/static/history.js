@@ -71,21 +71,14 @@ class History {
     const most = isOther ? FEW : Math.min(MOST, Math.max(FEW, this.#rows.size));
     const answer = await this.#page({ limit: most });
     if (!answer) return;
-    if (isOther) this.#clear();
     this.#shownFor = wanted;
-    this.#forget(answer);
+    this.#forget(answer, isOther);
     this.#take(answer.items);
     // With more shown than one answer holds, where the next page begins is still what it was.
     if (this.#covers(answer)) this.#goOn(answer.next_cursor);
     this.sift.offer(answer.used, this.models);
     this.sift.keep();
     this.#say();
-  }
-
-  /** Something else is looked for: none of what is shown may belong to it. */
-  #clear() {
-    this.#rows.clear();
-    this.list.replaceChildren();
   }
 
   async #more() {
@@ -106,9 +99,11 @@ class History {
     return !next || [...this.#rows.values()].every((row) => row.batch.created_at >= oldest);
   }
 
-  #forget({ items, next_cursor: next }) {
+  /** Rows that the answer would have and has not; all others too when something else `isOther` is
+   * looked for, since what lies beyond the answer may not belong to it. */
+  #forget({ items, next_cursor: next }, isOther) {
     const here = new Set(items.map((batch) => batch.id));
-    const oldest = next ? items.at(-1).created_at : "";
+    const oldest = next && !isOther ? items.at(-1).created_at : "";
     for (const [id, row] of this.#rows) {
       if (here.has(id) || row.batch.created_at < oldest) continue;
       row.element.remove();
@@ -143,9 +138,14 @@ class History {
     for (const batch of live.batches.values()) {
       if (this.#rows.has(batch.id)) this.#rows.get(batch.id).show(batch);
       // Whether it is among what is looked for, the server says with the next answer.
-      else if (batch.kind === "upscale" && this.#isKnown && !this.sift.isOn) this.#take([batch]);
+      else if (batch.kind === "upscale" && this.#isKnown && !this.sift.isOn && this.#isUpToDate) this.#take([batch]);
     }
     if (this.#isKnown) this.#say();
+  }
+
+  /** Whether what is shown is what is looked for now. */
+  get #isUpToDate() {
+    return JSON.stringify(this.sift.wanted) === this.#shownFor;
   }
 
   get #isKnown() {

@@ -37,13 +37,14 @@ _OWN_HOSTS = {"127.0.0.1", "localhost"}
 # Not for the whole session: while Playwright runs, its event loop counts as running in this thread,
 # and `asyncio.run` in tests of other rooms, which come in between, would refuse.
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     if not chromium:
         pytest.skip(
             "THE BROWSER TESTS DID NOT RUN: no Chromium. "
             "Run `make browser`, or name one in the variable CHROMIUM."
         )
+    tmp_path_factory.getbasetemp()  # decided now, or it would lie in the folder made below
     # Chromium puts a socket among its temporary files, and a socket's path is short.
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(dir="/tmp") as folder:
         patch.setenv("TMPDIR", folder)

@@ -16,7 +16,7 @@ from db.hours import START_WITHIN
 from db.outcomes import waiting
 from db.store import Store
 from db.upkeep import Metric
-from db.work import Batch, File, Job, Role, State
+from db.work import Batch, File, Job, Kind, Role, State
 
 
 def retry(
@@ -77,7 +77,9 @@ def retry(
             raise Gone
         unfinished = rows.scalar(
             select(func.count()).where(
-                Job.user_id == user_id, Job.state.in_([State.QUEUED, State.RUNNING])
+                Job.user_id == user_id,
+                Job.kind == Kind.UPSCALE,
+                Job.state.in_([State.QUEUED, State.RUNNING]),
             )
         )
         if most_open_jobs is not None and (unfinished or 0) + len(ready) > most_open_jobs:

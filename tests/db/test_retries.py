@@ -93,8 +93,9 @@ def test_every_end_of_a_job_was_submitted_once(store):
 
 def test_what_is_somebody_elses_or_in_another_batch_is_not_there(store):
     ada, bob = a_user(store), a_user(store, "bob")
-    batch, other = a_batch(store, ada), a_batch(store, ada)
+    batch = a_batch(store, ada)
     failed = a_failed_job(store)
+    other = a_batch(store, ada)
     for what in [(batch, bob), (batch, bob, failed.job_id), (other, ada, failed.job_id)]:
         with pytest.raises(NotFound):
             retries.retry(store, *what)

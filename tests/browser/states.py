@@ -8,6 +8,7 @@ of its own, over the same service.
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 from uuid import uuid4
 
@@ -85,8 +86,21 @@ def damaged() -> dict[str, object]:
 def hand_in(page: Page, *files: dict[str, object]) -> None:
     page.locator("#upscale input[type=file]").set_input_files(list(files))
     expect(page.locator(".draft .card")).to_have_count(len(files))
-    page.get_by_role("radio", name="Anime video, fastest").check()
-    page.get_by_role("radio", name="2×", exact=True).check()
+    with choosing(page):
+        page.get_by_role("radio", name="Anime video, fastest").check()
+        page.get_by_role("radio", name="2×", exact=True).check()
+
+
+@contextmanager
+def choosing(page: Page) -> Iterator[None]:
+    """On a phone the choices are folded away, and are opened for this long."""
+    fold = page.locator("#deed button.open")
+    is_folded = fold.is_visible()
+    if is_folded:
+        fold.click()
+    yield
+    if is_folded:
+        fold.click()
 
 
 # --- signed out ---
@@ -138,10 +152,11 @@ def upscaling(page: Page, service: Serving) -> Iterator[str]:
     yield "upscale"
     hand_in(page, photo("chelsea.png"), photo("coffee.png"), photo("rocket.jpg"))
     yield "upscale-drafts"
-    page.locator("#choices summary").first.click()
-    settled(page)
-    yield "upscale-options"
-    page.locator("#choices summary").first.click()
+    with choosing(page):
+        page.locator("#choices summary").first.click()
+        settled(page)
+        yield "upscale-options"
+        page.locator("#choices summary").first.click()
     page.get_by_role("button", name="Try a spot").first.click()
     spot = page.get_by_role("dialog")
     spot.get_by_role("button", name="models here").click()

@@ -161,7 +161,8 @@ def upscaling(page: Page, service: Serving) -> Iterator[str]:
     spot = page.get_by_role("dialog")
     spot.get_by_role("button", name="models here").click()
     service.worker.finish()
-    expect(spot.get_by_text("rendering")).to_have_count(0, timeout=_SOON)
+    for unfinished in ("waiting", "rendering …"):
+        expect(spot.get_by_text(unfinished, exact=True)).to_have_count(0, timeout=_SOON)
     expect(spot.get_by_text("are rendered.")).to_be_visible(timeout=_SOON)
     yield "try"
     page.keyboard.press("Escape")
@@ -182,6 +183,7 @@ def upscaling(page: Page, service: Serving) -> Iterator[str]:
     page.locator("dialog[data-state=open]").wait_for()
     yield "compare"
     page.get_by_role("button", name="Download in another format").click()
+    page.locator("dialog.iu-downloads[open]").wait_for()
     yield "compare-download"
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")

@@ -6,7 +6,6 @@ cameras, phones and programs make.
 
 import io
 import os
-import tempfile
 import unicodedata
 import zipfile
 from collections.abc import Iterator
@@ -64,16 +63,8 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, models_path: Path) -> Iterator[Serving]:
-    with pytest.MonkeyPatch.context() as patch:
-        # A service sends this process's temporary files into its data folder.
-        patch.setattr(tempfile, "tempdir", None)
-        patch.setenv("TMPDIR", tempfile.gettempdir())
-        for name in ("ANALYTICS_ENABLED", "SHARE", "TEMP_DIR"):
-            patch.setenv(f"GRADIO_{name}", "")  # to be as before, afterwards
-        for name in ("OFFLINE", "DISABLE_TELEMETRY"):
-            patch.setenv(f"HF_HUB_{name}", "1")
-        with serving(tmp_path_factory.mktemp("twenty"), models_path) as service:
-            yield service
+    with serving(tmp_path_factory.mktemp("twenty"), models_path) as service:
+        yield service
 
 
 @pytest.fixture

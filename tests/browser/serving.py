@@ -5,6 +5,7 @@ Nobody signs in here: a session is begun in the rows, and its cookie is handed t
 
 import contextlib
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import pytest
 from playwright.sync_api import Page
 
 from app import cookies, server
@@ -115,7 +117,20 @@ class Serving:
 
 @contextlib.contextmanager
 def serving(folder: Path, models: Path) -> Iterator[Serving]:
-    """A service in `folder`, listening on a free port."""
+    """A service in `folder`, listening on a free port. What it sets for its whole process is as it
+    was afterwards."""
+    with pytest.MonkeyPatch.context() as patch:
+        # It sends this process's temporary files into its data folder.
+        patch.setattr(tempfile, "tempdir", None)
+        patch.setenv("TMPDIR", tempfile.gettempdir())
+        for name in ("ANALYTICS_ENABLED", "SHARE", "TEMP_DIR"):
+            patch.setenv(f"GRADIO_{name}", "")
+        for name in ("OFFLINE", "DISABLE_TELEMETRY"):
+            patch.setenv(f"HF_HUB_{name}", "1")
+        yield from _serving(folder, models)
+
+
+def _serving(folder: Path, models: Path) -> Iterator[Serving]:
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     settings = Settings(data_dir=folder / "data", device="cpu", port=port)

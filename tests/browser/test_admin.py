@@ -1,7 +1,6 @@
 """The tab Admin, as admins use it, on weeks of history; and that nobody else has it."""
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -22,21 +21,13 @@ Visit = Callable[..., Page]
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory, models_path: Path) -> Iterator[Serving]:
-    with pytest.MonkeyPatch.context() as patch:
-        # A service sends this process's temporary files into its data folder.
-        patch.setattr(tempfile, "tempdir", None)
-        patch.setenv("TMPDIR", tempfile.gettempdir())
-        for name in ("ANALYTICS_ENABLED", "SHARE", "TEMP_DIR"):
-            patch.setenv(f"GRADIO_{name}", "")  # to be as before, afterwards
-        for name in ("OFFLINE", "DISABLE_TELEMETRY"):
-            patch.setenv(f"HF_HUB_{name}", "1")
-        folder = tmp_path_factory.mktemp("office")
-        models = folder / "models"
-        models.mkdir()
-        for model in models_path.glob("*.safetensors"):
-            (models / model.name).hardlink_to(model)
-        with serving(folder, models) as service:
-            yield service
+    folder = tmp_path_factory.mktemp("office")
+    models = folder / "models"
+    models.mkdir()
+    for model in models_path.glob("*.safetensors"):
+        (models / model.name).hardlink_to(model)
+    with serving(folder, models) as service:
+        yield service
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
-from db import counts, files
+from db import counts, files, outcomes, waiting
 from db.errors import NotFound, TooManyOpenJobs
 from db.hours import KEPT
-from db.outcomes import Failure, count, failed, waiting
+from db.outcomes import Failure, count, failed
 from db.people import User
 from db.store import Store
 from db.upkeep import Metric
@@ -196,15 +196,8 @@ def _limit(
 ) -> None:
     if most is None:
         return
-    unfinished = rows.scalar(
-        select(func.count()).where(
-            Job.user_id == user_id,
-            Job.kind == kind,
-            Job.state.in_([State.QUEUED, State.RUNNING]),
-        )
-    )
     more = sum(not isinstance(job.original, Failure) for job in new_jobs)
-    if (unfinished or 0) + more > most:
+    if waiting.unfinished(rows, user_id, kind) + more > most:
         raise TooManyOpenJobs
 
 
@@ -219,7 +212,7 @@ def _add_job(
 ) -> None:
     batch_id, user_id, kind = of
     job_id = uuid4()
-    outcome = failed(job.original, now) if isinstance(job.original, Failure) else waiting()
+    outcome = failed(job.original, now) if isinstance(job.original, Failure) else outcomes.waiting()
     rows.execute(
         insert(Job).values(
             id=job_id,

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, select
 
+from db import waiting
 from db.people import Acknowledgement, Identity, Preference, Session, Token
 from db.store import Store
-from db.work import Batch, File, Job, Kind, Role, State
+from db.work import Batch, File, Job, Kind, Role
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,7 @@ def about(store: Store, user_id: UUID) -> Held:
             oldest_batch_at=rows.scalar(
                 select(func.min(Batch.created_at)).where(Batch.user_id == user_id)
             ),
-            unfinished=count(
-                Job, Job.kind == Kind.UPSCALE, Job.state.in_([State.QUEUED, State.RUNNING])
-            ),
+            unfinished=waiting.unfinished(rows, user_id),
             sessions=count(Session),
             tokens=count(Token),
             identities=count(Identity),

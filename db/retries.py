@@ -8,15 +8,14 @@ why it ended.
 
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, or_, select, update
 
-from db import counts
+from db import counts, outcomes, waiting
 from db.errors import Gone, NotFound, TooManyOpenJobs
 from db.hours import START_WITHIN
-from db.outcomes import waiting
 from db.store import Store
 from db.upkeep import Metric
-from db.work import Batch, File, Job, Kind, Role, State
+from db.work import Batch, File, Job, Role, State
 
 
 def retry(
@@ -75,20 +74,14 @@ def retry(
             if any(job.state in (State.QUEUED, State.RUNNING) for job in found):
                 return 0  # pressed twice
             raise Gone
-        unfinished = rows.scalar(
-            select(func.count()).where(
-                Job.user_id == user_id,
-                Job.kind == Kind.UPSCALE,
-                Job.state.in_([State.QUEUED, State.RUNNING]),
-            )
-        )
-        if most_open_jobs is not None and (unfinished or 0) + len(ready) > most_open_jobs:
+        then = waiting.unfinished(rows, user_id) + len(ready)
+        if most_open_jobs is not None and then > most_open_jobs:
             raise TooManyOpenJobs
         rows.execute(
             update(Job)
             .where(Job.id.in_(ready))
             .values(
-                **waiting(),
+                **outcomes.waiting(),
                 finished_at=None,
                 error_code=None,
                 error_message=None,

@@ -90,16 +90,21 @@ def positions(rows: Connection, user_id: UUID) -> dict[UUID, int]:
 def open_jobs(store: Store, user_id: UUID) -> int:
     """The user's unfinished pictures."""
     with store.reading() as rows:
-        return (
-            rows.scalar(
-                select(func.count()).where(
-                    Job.user_id == user_id,
-                    _IN_TURN,
-                    Job.state.in_([State.QUEUED, State.RUNNING]),
-                )
+        return unfinished(rows, user_id)
+
+
+def unfinished(rows: Connection, user_id: UUID, kind: Kind = Kind.UPSCALE) -> int:
+    """The user's jobs of this kind that wait or run: what limits are for."""
+    return (
+        rows.scalar(
+            select(func.count()).where(
+                Job.user_id == user_id,
+                Job.kind == kind,
+                Job.state.in_([State.QUEUED, State.RUNNING]),
             )
-            or 0
         )
+        or 0
+    )
 
 
 def queued_jobs(store: Store) -> int:

@@ -54,7 +54,7 @@ DIMENSIONS = (
     *Role,
     *("x2", "x3", "x4", "x8", "x16", "target"),
     *("png", "jpg", "webp"),
-    *("page", "api", "history", "viewer", "try", "convert", "again"),
+    *("page", "api", "history", "viewer", "try", "convert"),
 )
 
 
@@ -65,8 +65,6 @@ class Deed(StrEnum):
     MODEL_ADDED = "model_added"
     MODEL_REMOVED = "model_removed"
     MODEL_CHECKED = "model_checked"
-    USER_SUSPENDED = "user_suspended"
-    USER_RESTORED = "user_restored"
 
 
 class Hold(Base):
@@ -168,7 +166,7 @@ class DailyCount(Base):
 
 
 class AdminEvent(Base):
-    """What an admin did. It concerned a model, by its name, or a user, by their id."""
+    """What an admin did, and the name of the model that it concerned."""
 
     __tablename__ = "admin_event"
     __table_args__ = (closed("deed", Deed),)

@@ -56,7 +56,7 @@ def upgrade() -> None:
             op.f("ck_daily_count_dimension"),
             "dimension IN ('all', 'original', 'result', 'preview', 'export', 'x2', "
             "'x3', 'x4', 'x8', 'x16', 'target', 'png', 'jpg', 'webp', 'page', 'api', "
-            "'history', 'viewer', 'try', 'convert', 'again')",
+            "'history', 'viewer', 'try', 'convert')",
         )
         batch_op.drop_constraint(op.f("ck_daily_count_metric"), type_="check")
         batch_op.create_check_constraint(
@@ -72,8 +72,7 @@ def upgrade() -> None:
         sa.Column("deed", sa.String(length=16), nullable=False),
         sa.Column("concerned", sa.String(length=120), nullable=False),
         sa.CheckConstraint(
-            "deed IN ('model_pulled', 'model_added', 'model_removed', 'model_checked', "
-            "'user_suspended', 'user_restored')",
+            "deed IN ('model_pulled', 'model_added', 'model_removed', 'model_checked')",
             name=op.f("ck_admin_event_deed"),
         ),
         sa.ForeignKeyConstraint(

@@ -83,10 +83,9 @@ def claim_next(
             return None
         if job.kind == Kind.UPSCALE:  # what is ahead of the queue costs nobody their turn
             rows.execute(update(User).where(User.id == job.user_id).values(last_claimed_at=now))
-        expires_at = rows.execute(
-            select(Batch.expires_at).where(Batch.id == job.batch_id)
-        ).scalar_one()
-        original_id = rows.execute(select(File.id).where(*_made_from(job))).scalar_one()
+        original_id, expires_at = rows.execute(
+            select(File.id, File.expires_at).where(*_made_from(job))
+        ).one()
     return Claim(
         job_id=job.id,
         batch_id=job.batch_id,

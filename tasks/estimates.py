@@ -10,9 +10,8 @@ from uuid import UUID
 
 from db import waiting, workers
 from inference import catalog
+from tasks.limits import SECONDS_PER_JOB
 from tasks.service import Service
-
-_SECONDS_PER_JOB = 1.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def forecast(service: Service, user_id: UUID, pictures: int) -> Forecast:
     if before.pixels.keys() <= known.keys():
         busy = sum(pixels / known[model].pixels for model, pixels in before.pixels.items())
         others = before.jobs - (pictures - 1)
-        ahead = (busy + others * _SECONDS_PER_JOB) / number
+        ahead = (busy + others * SECONDS_PER_JOB) / number
     return Forecast(known, ahead, number)
 
 

@@ -10,21 +10,22 @@ from typing import Self
 from uuid import UUID
 
 from app.settings import Settings
-from db import waiting, workers
+from db import retention, waiting, workers
 from db.store import Store
 from inference import encoders, image_io
 from inference.errors import EngineError
 from inference.image_io import Header
 from inference.options import Options
 from inference.scaling import Scaling
-from tasks.errors import NothingToDo, QueueTooLong, TooLateForAll, TooManyFiles
+from tasks.errors import NothingToDo, QueueTooLong, TooLateForAll, TooManyFiles, UploadsClosed
 
 LONGEST_WAIT = timedelta(hours=18)
 """A batch that would be started later is refused: it could expire before it is done."""
 
 # Until a model has results of its own here: RRDBNet with 23 blocks on two cores without bf16.
 _UNKNOWN_PACE = 2_500.0
-_SECONDS_PER_JOB = 1.0
+SECONDS_PER_JOB = 1.0
+"""What a picture takes besides its network."""
 
 
 class FileTooLarge(EngineError):
@@ -82,6 +83,15 @@ class Limits:
         options.result_bits(output_format, input_bits=8)
 
 
+def check_uploads_open(store: Store) -> None:
+    """Raise `UploadsClosed` while what is here is not deleted in time."""
+    if retention.uploads_closed(store):
+        raise UploadsClosed(
+            "No pictures are accepted at the moment: deleting older ones is not working.",
+            "Please tell the operator.",
+        )
+
+
 def expected_wait(store: Store, user_id: UUID, new_jobs: int) -> timedelta:
     """How long until the last of `new_jobs` jobs of this user would be begun, as things stand."""
     before = waiting.backlog(store, user_id, new_jobs)
@@ -89,7 +99,7 @@ def expected_wait(store: Store, user_id: UUID, new_jobs: int) -> timedelta:
     seconds = sum(
         pixels / pace.get(model, _UNKNOWN_PACE) for model, pixels in before.pixels.items()
     )
-    seconds += before.jobs * _SECONDS_PER_JOB
+    seconds += before.jobs * SECONDS_PER_JOB
     return timedelta(seconds=seconds / max(1, workers.count_alive(store)))
 
 

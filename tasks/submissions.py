@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
-from db import batches, files, retention
+from db import batches, files
 from db.errors import DamagedFile, StoreError
 from db.outcomes import Failure
 from db.store import Store
@@ -23,7 +23,6 @@ from inference.installed import ModelFolder
 from inference.options import Options
 from inference.scaling import plan_scaling
 from tasks import inbox, limits, names, orders
-from tasks.errors import UploadsClosed
 from tasks.service import Service
 
 
@@ -102,11 +101,7 @@ def promise(
     """
     store = service.store
     service.limits.check_count(len(sources))
-    if retention.uploads_closed(store):
-        raise UploadsClosed(
-            "No pictures are accepted at the moment: deleting older ones is not working.",
-            "Please tell the operator.",
-        )
+    limits.check_uploads_open(store)
     network_scale = ModelFolder(service.folders.models).describe(options.model).scale
     looked_at = [_look(service.limits, source, options, network_scale) for source in sources]
     good = [
@@ -120,7 +115,7 @@ def promise(
     new_jobs: list[batches.NewJob] = []
     try:
         for source, seen in zip(sources, looked_at, strict=True):
-            new_jobs.append(_new_job(store, source, seen, options, kept))
+            new_jobs.append(new_job(store, source, seen, options, kept))
         created = batches.create(
             store,
             user_id,
@@ -152,13 +147,15 @@ def _look(
     return header
 
 
-def _new_job(
+def new_job(
     store: Store,
     source: Source,
     seen: image_io.Header | Failure,
     options: Options,
     kept: Mapping[str, Any],
 ) -> batches.NewJob:
+    """A job for a picture, of which a copy is kept where it was `seen` to be one. `kept` are the
+    options as rows have them. Raises `StoreError`."""
     return batches.NewJob(
         name=names.clean(source.name),
         model=options.model,

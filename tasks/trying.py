@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from db import batches, files, retention
+from db import batches, files
 from db.errors import StoreError
-from db.work import Kind, Role
+from db.work import Kind
 from inference import catalog, image_io
 from inference.errors import EngineError
 from inference.image_io import Header
 from inference.installed import InstalledModel, ModelFolder
 from inference.options import SCALES, Options
 from inference.scaling import plan_scaling
-from tasks import inbox, names, orders
-from tasks.errors import NothingToTry, SpotTooLarge, UploadsClosed
+from tasks import inbox, limits, orders
+from tasks.errors import NothingToTry, SpotTooLarge
 from tasks.service import Service
-from tasks.submissions import Upload
+from tasks.submissions import Upload, new_job
 
 LARGEST_SPOT = 160
 """Pixels of a spot's sides, at most."""
@@ -43,11 +43,7 @@ def submit_try(
     then nothing was kept, and the upload is still there.
     """
     store = service.store
-    if retention.uploads_closed(store):
-        raise UploadsClosed(
-            "No pictures are accepted at the moment: deleting older ones is not working.",
-            "Please tell the operator.",
-        )
+    limits.check_uploads_open(store)
     header = _look(service, upload)
     able = _able(service, header, models, options or Options())
     if not able:
@@ -55,7 +51,7 @@ def submit_try(
     new_jobs: list[batches.NewJob] = []
     try:
         for each in able:
-            new_jobs.append(_new_job(service, upload, header, each))
+            new_jobs.append(new_job(store, upload, header, each, orders.kept_options(each)))
         created = batches.create(
             store,
             user_id,
@@ -119,23 +115,4 @@ def _order(model: InstalledModel, options: Options) -> Options:
         output_format="png",
         bits=8,
         denoise=options.denoise if listed and listed.weaker else None,
-    )
-
-
-def _new_job(service: Service, upload: Upload, header: Header, options: Options) -> batches.NewJob:
-    with upload.path.open("rb") as stream:
-        original = files.keep(
-            service.store,
-            stream,
-            Role.ORIGINAL,
-            format=header.format,
-            width=header.size.width,
-            height=header.size.height,
-        )
-    return batches.NewJob(
-        name=names.clean(upload.name),
-        model=options.model,
-        original=original,
-        options=orders.kept_options(options),
-        **orders.kept_size(options),
     )

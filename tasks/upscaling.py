@@ -116,8 +116,10 @@ class Upscaler:
             kept: list[files.Kept] = []
             # From here on the writers keep nothing back: what is not promised is discarded.
             stack.callback(lambda: files.discard(store, kept))
-            sizes = (report.output, report.input, report.output)
-            for writer, size in zip((result, *previews), sizes, strict=False):
+            sizes = {Role.ORIGINAL: report.input, Role.RESULT: report.output}
+            shown = (Role.RESULT, *_PICTURED[claim.kind])
+            for writer, what in zip((result, *previews), shown, strict=True):
+                size = sizes[what]
                 kept.append(writer.finish(width=size.width, height=size.height))
             jobs.finish(store, claim, kept, orders.kept_report(report), heartbeat.units)
             kept.clear()

@@ -11,22 +11,15 @@ from uuid import UUID
 import gradio as gr
 from pydantic import BaseModel, Field
 
-from db import batches
 from inference.options import Format, Options
 from pages.asking import Act, Json, answers, part
 from pages.own_batches import show
 from pages.uploads import own_uploads
+from pages.upscale import Sent, cancel
 from pages.visitor import Visitor
 from tasks.conversion import submit_conversion
 from tasks.service import Service
 from tasks.trying import LARGEST_SPOT, submit_try
-
-
-class Sent(BaseModel):
-    """A spot whose bytes have arrived."""
-
-    path: str
-    orig_name: str
 
 
 class Try(BaseModel):
@@ -44,12 +37,6 @@ class Conversion(BaseModel):
     quality: Annotated[int, Field(ge=1, le=100)] = Options.quality
 
 
-class Which(BaseModel):
-    """One batch."""
-
-    batch: UUID
-
-
 def place_ahead(service: Service) -> gr.HTML:
     """Place the part, and let it work."""
     ahead = part("ahead", spot=LARGEST_SPOT)
@@ -62,7 +49,7 @@ def acts(service: Service) -> Mapping[str, Act]:
     return {
         "try": lambda visitor, what: try_spot(service, visitor, what),
         "convert": lambda visitor, what: convert(service, visitor, what),
-        "stop": lambda visitor, what: stop(service, visitor, what),
+        "stop": lambda visitor, what: cancel(service, visitor, what),
     }
 
 
@@ -79,10 +66,3 @@ def convert(service: Service, visitor: Visitor, what: Json) -> Json:
     asked = Conversion.model_validate(what)
     batch_id = submit_conversion(service, visitor.user_id, asked.job, asked.format, asked.quality)
     return {"batch": show(service, visitor, batch_id)}
-
-
-def stop(service: Service, visitor: Visitor, what: Json) -> Json:
-    """`{batch}` as it is afterwards. Raises `NotFound`."""
-    asked = Which.model_validate(what)
-    batches.cancel(service.store, asked.batch, visitor.user_id)
-    return {"batch": show(service, visitor, asked.batch)}

@@ -3,57 +3,33 @@
 Knows what was ordered. A name is data: it becomes part of an address or a header only quoted.
 """
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from db.files import Stored
 from db.work import Role
-from inference.options import Options
 from tasks import names
+from tasks.orders import Ordered, options_of
 
 
-class Ordered(Protocol):
+class Named(Ordered, Protocol):
     """What of a job names its files: `db.views.JobView` and `db.orders.Order` have it."""
 
     @property
     def name(self) -> str: ...
-    @property
-    def model(self) -> str: ...
-    @property
-    def scale(self) -> int | None: ...
-    @property
-    def target_width(self) -> int | None: ...
-    @property
-    def target_height(self) -> int | None: ...
-    @property
-    def target_long_side(self) -> int | None: ...
-    @property
-    def options(self) -> Mapping[str, Any]: ...
 
 
-def options(order: Ordered) -> Options:
-    """What was ordered, as far as it names the result."""
-    return Options(
-        model=order.model,
-        scale=order.scale,
-        width=order.target_width,
-        height=order.target_height,
-        long_side=order.target_long_side,
-    )
-
-
-def original(order: Ordered) -> str:
+def original(order: Named) -> str:
     """What the picture is called that was handed in."""
     return names.portable(order.name)
 
 
-def result(order: Ordered, ending: str) -> str:
+def result(order: Named, ending: str) -> str:
     """What the result is called: `photo_4x_realesrgan-x4plus.png`, never longer than 255 bytes.
 
     Who wanted no suffix gets the original's own name, with the ending of what the result is.
     """
     stem = order.name.rpartition(".")[0] or order.name
-    suffix = options(order).suffix if order.options.get("suffix", True) else ""
+    suffix = options_of(order).suffix if order.options.get("suffix", True) else ""
     return names.fitting(names.portable(stem), f"{suffix}.{ending}")
 
 

@@ -13,7 +13,7 @@ from inference.errors import Canceled, FormatCannotHold
 from inference.geometry import Size
 from inference.image_io import Header
 from inference.options import Bits, Format, Options
-from inference.samples import to_8_bits
+from inference.samples import REDUCED, to_8_bits
 from inference.streams import Sink
 
 # Bytes a pixel that decoding takes at its peak, measured on RGBA: Pillow's own copy of the pixels,
@@ -21,7 +21,6 @@ from inference.streams import Sink
 # file, OpenCV's rows, and those in our order.
 _PER_PIXEL = {8: 12.0, 16: 24.0}
 _ROWS = 256
-_REDUCED = "16 bits per channel were reduced to 8; PNG keeps them."
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def convert(
             encoder.write(to_8_bits(rows) if bits == 8 else rows)
             on_progress(min(top + _ROWS, picture.size.height), picture.size.height)
         encoder.finish()
-    reduced = (_REDUCED,) if bits < picture.bits else ()
+    reduced = (REDUCED,) if bits < picture.bits else ()
     return Converted(picture.size, output_format, bits, (*picture.notes, *told, *reduced))
 
 

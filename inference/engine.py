@@ -26,7 +26,7 @@ from inference.pyramid import Previews, PyramidWriter
 from inference.report import Report, versions
 from inference.resample import Resampler
 from inference.run import OnProgress, Run, ShouldStop
-from inference.samples import Pixels, with_bits
+from inference.samples import REDUCED, Pixels, with_bits
 from inference.scaling import Scaling, plan_scaling
 from inference.shelf import DEFAULT_WARM_BYTES, Shelf, WeightStore
 from inference.stage import Stage
@@ -38,8 +38,8 @@ class Engine:
 
     Pictures may be upscaled at the same time, in threads of the caller's. Each has its own
     callbacks, called in its own thread, and its own failure. Networks take turns on the device, and
-    on a GPU small windows of one size go through together. One engine per process: two would take
-    each other's memory, and change torch's arithmetic under each other.
+    on a GPU small windows of one size go through together. One engine per process and GPU: two
+    would change torch's arithmetic under each other. On a CPU they only share memory and cores.
     """
 
     def __init__(
@@ -270,7 +270,7 @@ class Engine:
 
 def _reduction(had: Bits, has: Bits, options: Options) -> list[str]:
     asked = options.bits is not None
-    return [] if asked or has >= had else ["16 bits per channel were reduced to 8; PNG keeps them."]
+    return [] if asked or has >= had else [REDUCED]
 
 
 def _device_name(device: torch.device) -> str:

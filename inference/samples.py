@@ -32,6 +32,10 @@ def with_bits(pixels: Pixels, bits: Bits) -> Pixels:
     return to_8_bits(pixels) if bits == 8 else to_16_bits(pixels)
 
 
+REDUCED = "16 bits per channel were reduced to 8; PNG keeps them."
+"""What is told of a result that could not keep them."""
+
+
 def to_8_bits(pixels: Pixels) -> NDArray[np.uint8]:
     """The same picture in 8 bits, rounded to the nearest; what has 8 bits is returned as it is."""
     if pixels.dtype == np.uint8:

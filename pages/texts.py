@@ -812,6 +812,4 @@ TEXTS: Mapping[str, str] = {
     "admin.deed.added": "added the model {model}",
     "admin.deed.removed": "removed the model {model}",
     "admin.deed.checked": "checked the model {model}",
-    "admin.deed.suspended": "suspended a user",
-    "admin.deed.restored": "let a user in again",
 }

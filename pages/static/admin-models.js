@@ -2,7 +2,7 @@
 // it is comes from the server, so that it is still there after a reload.
 
 import { Refusal } from "./ask.js";
-import { action, make, offer, set, write } from "./dom.js";
+import { linked, make, offer, set, write } from "./dom.js";
 import { t } from "./say.js";
 import { weight } from "./words.js";
 
@@ -165,8 +165,7 @@ const FAILED = { pull: (name) => t("admin.pull.failed", { name }), add: (name) =
 const arriving = (name, done, total) => ({ work: "add", name, phase: "receiving", open: true, done, total, said: [], problem: "" });
 
 function licence({ licence: name, licence_url: address }) {
-  if (!name) return t("admin.model.unlicensed");
-  return /^https?:\/\//.test(address ?? "") ? make("a", { href: address, target: "_blank", rel: "noreferrer" }, name) : name;
+  return name ? linked(name, address) : t("admin.model.unlicensed");
 }
 
 /** `XMLHttpRequest`, because `fetch` does not tell how much of a file has gone out. */

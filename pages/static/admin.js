@@ -145,8 +145,6 @@ const DEEDS = {
   model_added: (model) => t("admin.deed.added", { model }),
   model_removed: (model) => t("admin.deed.removed", { model }),
   model_checked: (model) => t("admin.deed.checked", { model }),
-  user_suspended: () => t("admin.deed.suspended"),
-  user_restored: () => t("admin.deed.restored"),
 };
 const WHO = { you: () => t("admin.deed.you"), other: () => t("admin.deed.another"), gone: () => t("admin.deed.gone") };
 

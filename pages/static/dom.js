@@ -45,6 +45,11 @@ export function moment(words, iso) {
   return make("time", { datetime: iso, title: utc }, words);
 }
 
+/** The words as a link, where the address is one of the web, else the words alone: an operator may
+ * have written anything there. */
+export const linked = (words, address) =>
+  /^https?:\/\//.test(address ?? "") ? make("a", { href: address, target: "_blank", rel: "noreferrer" }, words) : words;
+
 /** A button, or a link that looks like one, for `{label, name, href, run, kind, expanded}`. */
 export function action({ label, name, href, run, kind = "", expanded }) {
   const attributes = { class: `act ${kind}`, "aria-label": name ? `${label} ${name}` : null, "aria-expanded": expanded === undefined ? null : String(expanded) };

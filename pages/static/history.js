@@ -138,7 +138,7 @@ class History {
     for (const batch of live.batches.values()) {
       if (this.#rows.has(batch.id)) this.#rows.get(batch.id).show(batch);
       // Whether it is among what is looked for, the server says with the next answer.
-      else if (batch.kind === "upscale" && this.#isKnown && !this.sift.isOn && this.#isUpToDate) this.#take([batch]);
+      else if (this.#isKnown && !this.sift.isOn && this.#isUpToDate) this.#take([batch]);
     }
     if (this.#isKnown) this.#say();
   }

@@ -8,13 +8,13 @@ const UNSEEN = 5000; // for the page's title, and to tell when all is done
 const LONGEST = 15_000;
 
 class Live {
-  /** Every batch that was heard of since the page was opened, by id. */
+  /** Every batch of pictures that was heard of since the page was opened, by id. */
   batches = new Map();
   /** The same of tries and conversions, which are done ahead of the queue: see `ahead.js`. */
   ahead = new Map();
   /** "fine", "lost" (no connection) or "out" (signed out). */
   connection = "fine";
-  #ahead = 0;
+  #offset = 0;
   #tag = null;
   #failures = 0;
   #timer = null;
@@ -29,7 +29,7 @@ class Live {
 
   /** The server's time, as a Date. */
   get now() {
-    return new Date(Date.now() + this.#ahead);
+    return new Date(Date.now() + this.#offset);
   }
 
   /** Call `listener` after every look, whether or not anything changed. */
@@ -39,7 +39,7 @@ class Live {
 
   /** Take a batch over from an answer to a question, or say the server's time. */
   learn({ batch, now }) {
-    if (now) this.#ahead = new Date(now) - Date.now();
+    if (now) this.#offset = new Date(now) - Date.now();
     if (batch) {
       this.#keep(batch);
       this.#tag = null; // what /live said is not all that is known now
@@ -81,7 +81,7 @@ class Live {
   }
 
   #take({ now, batches }) {
-    this.#ahead = new Date(now) - Date.now();
+    this.#offset = new Date(now) - Date.now();
     for (const batch of batches) this.#keep(batch);
   }
 

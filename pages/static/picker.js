@@ -1,7 +1,7 @@
 // The choice of a model: what each is for, its licence, and what it makes of one spot of a photo.
 
 import { bench } from "./bench.js";
-import { make, write } from "./dom.js";
+import { linked, make, write } from "./dom.js";
 import { PATIENCE } from "./forecast.js";
 import { t } from "./say.js";
 import { span } from "./words.js";
@@ -58,10 +58,7 @@ export class Picker {
 }
 
 function licence(model) {
-  const named = model.licence || t("model.unknown");
-  const said = isAddress(model.licence_url)
-    ? make("a", { href: model.licence_url, target: "_blank", rel: "noreferrer" }, named)
-    : named;
+  const said = linked(model.licence || t("model.unknown"), model.licence_url);
   const free = model.non_commercial ? make("strong.nc", {}, t("model.nc")) : null;
   return make("span.licence", {}, t("model.licence"), " ", said, free ? " " : null, free);
 }
@@ -71,5 +68,3 @@ function because({ why, seconds }) {
   if (why === "fastest") return t("model.fastest", { span: span(seconds) });
   return "";
 }
-
-const isAddress = (text) => /^https?:\/\//.test(text ?? "");

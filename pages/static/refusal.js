@@ -1,5 +1,6 @@
 // What the server would refuse, said before anything is sent, and what would mend it. Pure.
 
+import { NO_SIZE } from "./order.js";
 import { t } from "./say.js";
 import { enlarged, FORMATS, megapixels, size } from "./words.js";
 
@@ -57,11 +58,10 @@ function unfit(facts, order, limits, to) {
 function smaller(facts, order, most) {
   const fitting = SCALES.filter((scale) => facts.width * facts.height * scale ** 2 <= most);
   const scale = fitting.filter((each) => each < order.scale).pop();
-  const none = { scale: null, width: null, height: null, long_side: null };
-  if (scale) return { label: t("fix.scale", { scale }), change: { ...none, scale } };
+  if (scale) return { label: t("fix.scale", { scale }), change: { ...NO_SIZE, scale } };
   const side = Math.max(facts.width, facts.height) * Math.sqrt(most / (facts.width * facts.height));
   const pixels = Math.floor(side / 100) * 100;
-  return pixels ? { label: t("fix.side", { pixels }), change: { ...none, long_side: pixels } } : null;
+  return pixels ? { label: t("fix.side", { pixels }), change: { ...NO_SIZE, long_side: pixels } } : null;
 }
 
 const only = (sentence) => ({ sentence, fix: null });

@@ -2,7 +2,6 @@
 
 import { bench } from "./bench.js";
 import { shareOf } from "./forecast.js";
-import { live } from "./live.js";
 import { t } from "./say.js";
 import { isOpen, outcome, pictures } from "./words.js";
 

@@ -180,7 +180,7 @@ class Table {
     this.connection.replaceChildren(...said);
     this.connection.hidden = !said.length;
     const finished = [];
-    const own = [...live.batches.values()].filter(({ kind }) => kind === "upscale");
+    const own = [...live.batches.values()];
     for (const batch of own) {
       if (!this.#sections.has(batch.id)) this.#place(batch);
       for (const job of batch.jobs) {

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,13 +47,16 @@ _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-back
 
 _TOUCH_EVERY = 1 / 60  # seconds, as screens do
 
-# Frames between two calls, and how long each took.
+# Frames between two calls: how long each took, and where line and picture then were.
 _COUNT = """() => {
+  const line = document.querySelector(".iu-compare-stage").style;
+  const picture = OpenSeadragon.getViewer(document.querySelector(".iu-compare-layer.iu-compare-after"));
   const frames = (window.frames_ = []);
   let last = performance.now();
   window.counting_ = true;
   const count = (now) => {
-    frames.push(now - last);
+    const { x, y } = picture.viewport.getCenter(true);
+    frames.push([now - last, line.getPropertyValue("--line"), `${x} ${y}`]);
     last = now;
     if (window.counting_) requestAnimationFrame(count);
   };
@@ -193,9 +197,14 @@ def _frames(
     move(session, 1)  # what is decoded and compiled the first time is not what is felt
     page.evaluate(_COUNT)
     move(session, seconds)
-    frames: list[float] = page.evaluate(_COUNTED)
+    frames: list[tuple[float, str, str]] = page.evaluate(_COUNTED)
     session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
-    return frames
+    times, *places = zip(*frames, strict=True)
+    # A finger that misses the line moves the picture, and its frames are another figure.
+    moved = [sum(a != b for a, b in pairwise(place)) > len(frames) / 4 for place in places]
+    if moved != [bar is SLIDER, bar is PANNING]:
+        raise RuntimeError(f"{bar.what} was not measured: line and picture moved: {moved}")
+    return list(times)
 
 
 def _slide(session: "CDPSession", seconds: float) -> None:
@@ -205,8 +214,8 @@ def _slide(session: "CDPSession", seconds: float) -> None:
 
 
 def _pan(session: "CDPSession", seconds: float) -> None:
-    """A finger moves the picture, to and fro and on."""
-    _drag(session, seconds, (195, 250), (120, 140))
+    """A finger takes the picture beside the line and moves it to and fro."""
+    _drag(session, seconds, (120, 250), (100, 140))
 
 
 def _drag(
@@ -226,6 +235,7 @@ def _drag(
         share = 2 * swing - 1
         touch("touchMove", start[0] + share * reach[0], start[1] + share * reach[1])
         time.sleep(max(0.0, begin + spent + _TOUCH_EVERY - time.perf_counter()))
+    touch("touchMove", *start)  # or the next finger would not find the knob, and move the picture
     touch("touchEnd", *start)
 
 

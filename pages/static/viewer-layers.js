@@ -34,7 +34,8 @@ function openSeadragon() {
  * of a preview, and what it says of itself. Gestures are taken by the element of `after`.
  *
  * `onChange(place)` is called when the pictures have moved: `{percent, isFitted, left, top, right,
- * bottom}`, the picture's edges in CSS pixels from the element's. `onTrouble()` when a tile did not come.
+ * bottom}`, how many CSS pixels inside the element each edge of the picture lies. `onTrouble()` when
+ * a tile did not come.
  */
 export async function openLayers({ before, after, isStill, onChange, onTrouble }) {
   const OpenSeadragon = await openSeadragon();
@@ -183,8 +184,8 @@ class Layers {
       isFitted: this._isFitted,
       left,
       top,
-      right: whole(left + width),
-      bottom: whole(top + (width * this._result.height) / this._result.width),
+      right: box.x - whole(left + width),
+      bottom: box.y - whole(top + (width * this._result.height) / this._result.width),
     });
   }
 

@@ -118,9 +118,6 @@ class Viewer {
     if (before) {
       this._label("before", before);
       this._line ??= this._newLine(stage);
-      // The canvases are cut, not what holds them: gestures belong to the lower one on both sides.
-      const cut = (which) => [this._parts.labels[which], ...hosts[which].querySelectorAll("canvas")];
-      this._line.cut(cut("before"), cut("after"));
       this._line.focus();
     }
     const isClear = await layers.isClear();
@@ -244,12 +241,11 @@ class Viewer {
   }
 
   _moved({ percent, isFitted, left, top, right, bottom }) {
-    const { board, hosts, percent: figure, tools } = this._parts;
+    const { board, percent: figure, tools } = this._parts;
     figure.textContent = t("compare.percent", { percent });
     const views = { fit: isFitted, one: !isFitted && percent === 100, two: !isFitted && percent === 200 };
     for (const [view, isOn] of Object.entries(views)) tools[view].setAttribute("aria-pressed", isOn);
-    const { clientWidth: width, clientHeight: height } = hosts.after;
-    const cut = [top, width - right, height - bottom, left].map((side) => `${Math.max(0, side)}px`);
+    const cut = [top, right, bottom, left].map((side) => `${Math.max(0, side)}px`);
     board.style.clipPath = `inset(${cut.join(" ")})`;
   }
 

@@ -50,7 +50,8 @@ _TOUCH_EVERY = 1 / 60  # seconds, as screens do
 # Frames between two calls: how long each took, and where line and picture then were.
 _COUNT = """() => {
   const line = document.querySelector(".iu-compare-stage").style;
-  const picture = OpenSeadragon.getViewer(document.querySelector(".iu-compare-layer.iu-compare-after"));
+  const host = document.querySelector(".iu-compare-layer.iu-compare-after");
+  const picture = OpenSeadragon.getViewer(host);
   const frames = (window.frames_ = []);
   let last = performance.now();
   window.counting_ = true;

@@ -20,7 +20,7 @@ from db import batches, views
 from db.errors import DatabaseBusy, Gone, JobCanceled
 from db.views import JobView
 from db.work import Role, State
-from inference.options import DEFAULT_MODEL, DEFAULT_SCALE, Options
+from inference.options import DEFAULT_MODEL, DEFAULT_SCALE
 from pages import arguments, models, own_batches, permits, shapes
 from pages.asking import asking_visitor
 from pages.errors import tell, told
@@ -131,11 +131,12 @@ class Endpoints:
             return models.models(self._service)
 
     def _submit(
-        self, request: gr.Request, images: Any, ordered: Options, key: str | None = None
+        self, request: gr.Request, images: Any, ordered: arguments.Order, key: str | None = None
     ) -> UUID:
         visitor = asking_visitor(request)
         uploads = own_uploads(self._service, visitor, images)
-        return submit_batch(self._service, visitor.user_id, uploads, ordered, key)
+        options, suffix = ordered
+        return submit_batch(self._service, visitor.user_id, uploads, options, key, suffix=suffix)
 
     def _shown(self, batch_id: UUID, request: gr.Request) -> Json:
         return own_batches.show(self._service, asking_visitor(request), batch_id)

@@ -4,7 +4,7 @@ Gradio checks no types. Knows no users and no rows.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from db.errors import NotFound
@@ -27,6 +27,7 @@ _KINDS: Mapping[str, type] = {
     "bits": int,
     "metadata": str,
     "mark": bool,
+    "suffix": bool,
     "precision": str,
     "tile": int,
     "denoise": float,
@@ -34,7 +35,15 @@ _KINDS: Mapping[str, type] = {
 _SIZES = ("width", "height", "long_side")
 
 
-def order(model: Any, scale: Any, output_format: Any, more: Any = None) -> Options:
+class Order(NamedTuple):
+    """What a call asks for."""
+
+    options: Options
+    suffix: bool
+    """Whether scale and model are added to a result's name."""
+
+
+def order(model: Any, scale: Any, output_format: Any, more: Any = None) -> Order:
     """The order that a call is. Raises `InvalidOptions`.
 
     Where `more` names a target size, the scale must be left at its default, and counts for nothing.
@@ -43,7 +52,7 @@ def order(model: Any, scale: Any, output_format: Any, more: Any = None) -> Optio
         more = {}
     if not isinstance(more, dict):
         raise InvalidOptions("`options` is not an object.", f"It may have {_offered()}.")
-    values = {}
+    values: dict[str, Any] = {}
     for key, value in more.items():
         if key not in _KINDS:
             raise InvalidOptions(f"There is no option '{key}'.", f"Use {_offered()}.")
@@ -52,7 +61,8 @@ def order(model: Any, scale: Any, output_format: Any, more: Any = None) -> Optio
     factor = None if scale is None else _typed("scale", scale, int)
     if factor == DEFAULT_SCALE and any(size in values for size in _SIZES):
         factor = None
-    return Options(
+    suffix = values.pop("suffix", True)
+    options = Options(
         model=_typed("model", model, str),
         scale=factor,
         output_format=None
@@ -60,6 +70,7 @@ def order(model: Any, scale: Any, output_format: Any, more: Any = None) -> Optio
         else _typed("output_format", output_format, str),
         **values,
     )
+    return Order(options, suffix)
 
 
 def batch_id(value: Any) -> UUID:

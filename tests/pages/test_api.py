@@ -313,6 +313,7 @@ def test_submit_takes_every_option(ada: Client, photo: Photo) -> None:
         "mark": False,
         "precision": "fp32",
         "tile": 16,
+        "suffix": False,
         "long_side": None,
     }
 
@@ -320,6 +321,7 @@ def test_submit_takes_every_option(ada: Client, photo: Photo) -> None:
     (job,) = until(ada, batch["id"], "succeeded", "failed")["jobs"]
 
     assert (job["output"]["width"], job["output"]["height"]) == (60, 40)
+    assert job["files"]["result"].endswith("/photo.webp")
     assert job["report"]["dtype"] == "fp32"
     assert job["report"]["tile"] == 16
     kept = batch["options"]

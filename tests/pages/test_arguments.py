@@ -16,7 +16,7 @@ def test_an_order_is_what_was_asked_for() -> None:
     more = {"quality": 80, "lossless": True, "metadata": "none", "precision": "fp32", "tile": 64}
     more |= {"bits": 8, "mark": False}
 
-    assert arguments.order("a", 2, "webp", more) == Options(
+    assert arguments.order("a", 2, "webp", more).options == Options(
         model="a",
         scale=2,
         output_format="webp",
@@ -31,7 +31,7 @@ def test_an_order_is_what_was_asked_for() -> None:
 
 
 def test_a_strength_of_denoising_may_be_any_number() -> None:
-    asked = arguments.order("realesr-general-x4v3", 4, None, {"denoise": 1})
+    asked, _ = arguments.order("realesr-general-x4v3", 4, None, {"denoise": 1})
 
     assert asked == Options(model="realesr-general-x4v3", scale=4, denoise=1.0)
 
@@ -39,7 +39,9 @@ def test_a_strength_of_denoising_may_be_any_number() -> None:
 @pytest.mark.parametrize("size", ["width", "height", "long_side"])
 @pytest.mark.parametrize("scale", [4, 4.0, None])
 def test_a_target_size_takes_the_place_of_the_default_scale(size: str, scale: Any) -> None:
-    assert arguments.order("a", scale, None, {size: 60.0}) == Options(model="a", **{size: 60})
+    assert arguments.order("a", scale, None, {size: 60.0}).options == Options(
+        model="a", **{size: 60}
+    )
 
 
 @pytest.mark.parametrize("size", ["width", "height", "long_side"])
@@ -49,9 +51,13 @@ def test_a_target_size_and_another_scale_contradict_each_other(size: str) -> Non
 
 
 def test_options_that_are_null_are_left_at_their_defaults() -> None:
-    more = dict.fromkeys(["width", "quality", "lossless", "metadata", "tile"])
+    more = dict.fromkeys(["width", "quality", "lossless", "metadata", "tile", "suffix"])
 
-    assert arguments.order("a", None, None, more) == Options(model="a")
+    assert arguments.order("a", None, None, more) == (Options(model="a"), True)
+
+
+def test_a_suffix_can_be_left_out() -> None:
+    assert arguments.order("a", 4, None, {"suffix": False}) == (Options(model="a", scale=4), False)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +83,7 @@ def test_options_that_are_null_are_left_at_their_defaults() -> None:
         ({"more": {"quality": 101}}, "101"),
         ({"more": {"quality": True}}, "`quality`"),
         ({"more": {"lossless": 1}}, "`lossless`"),
+        ({"more": {"suffix": "x2"}}, "`suffix`"),
         ({"more": {"metadata": "some"}}, "some"),
         ({"more": {"precision": ["fp32"]}}, "`precision`"),
         ({"more": {"denoise": "much"}}, "`denoise`"),

@@ -32,7 +32,9 @@ def furnish(page: str, chosen: Tab) -> str:
         if not found:
             raise ValueError(f"Gradio's page has changed: no {pattern.pattern}")
     head = str(render("_shell_head.html", product=PRODUCT, sheets=SHEETS))
-    body = str(render("_shell.html", product=PRODUCT, tabs=list(Tab), chosen=chosen))
+    # Few have the last one; it comes with Gradio's own.
+    tabs = [tab for tab in Tab if tab is not Tab.ADMIN or tab is chosen]
+    body = str(render("_shell.html", product=PRODUCT, tabs=tabs, chosen=chosen))
     return _before(_BODY, body, _before(_HEAD, head, page))
 
 

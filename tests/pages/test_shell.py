@@ -54,6 +54,11 @@ def test_the_shell_shows_the_tab_that_was_asked_for(page: str) -> None:
     assert made.index('id="shell"') < made.index("<gradio-app")
 
 
+def test_nobody_sees_the_tab_of_admins_but_who_asks_for_it(page: str) -> None:
+    assert Tab.ADMIN.label not in furnish(page, Tab.UPSCALE)
+    assert Tab.ADMIN.label in furnish(page, Tab.ADMIN)
+
+
 def test_all_style_sheets_are_asked_for_at_once(page: str) -> None:
     links = Document(furnish(page, Tab.UPSCALE)).all("link")
     asked = {link["href"].removeprefix("/ui/") for link in links if link["href"].endswith(".css")}

@@ -676,7 +676,7 @@ TEXTS: Mapping[str, str] = {
     "admin.now.idle": "nobody waits",
     "admin.now.running": "Running",
     "admin.now.longest": "the longest for {span}",
-    "admin.now.nothing": "nothing to do",
+    "admin.now.nothing": "no picture at work",
     "admin.now.workers": "Workers",
     "admin.now.noworker": "nobody works: pictures wait",
     "admin.now.file": "Oldest file",

@@ -43,9 +43,7 @@ def main() -> None:
     store = ModelStore(ROOT / ".cache" / "models")
     for name in store.names():
         spot = lighthouse if name in DRAWINGS else eye
-        sample(store, name, spot).save(
-            PICTURES / "models" / f"{name}.webp", quality=86, method=6
-        )
+        sample(store, name, spot).save(PICTURES / "models" / f"{name}.webp", quality=86, method=6)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The samples of the page's picker: `python -m recipes.picker`, with the networks of `make weights`.
+"""The samples of the page's picker: `python -m recipes.picker`, with what `make weights` fetches.
 
 Each installed model gets a spot of what it is for, a photo or a drawing, always the same one, so
 that models can be compared. Left half of its picture: the spot enlarged by bicubic interpolation;

@@ -120,6 +120,16 @@ class Worker(Base):
         String(120),
         clause="7.2.e",
     )
+    paced_model: Mapped[str | None] = technical(
+        # The one that ran as the worker began, to see how fast the machine is.
+        String(120),
+        clause="7.2.e",
+    )
+    pace: Mapped[float | None] = technical(
+        # Pixels that it took in per second.
+        Float(53),
+        clause="7.2.e",
+    )
     started_at: Mapped[datetime] = technical(Instant, clause="7.2.e")
     seen_at: Mapped[datetime] = technical(Instant, ages=True, index=True, clause="7.2.e")
 

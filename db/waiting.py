@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, and_, bindparam, case, func, select
 
+from db import workers
 from db.people import User
 from db.store import Store
 from db.work import File, Job, Kind, Role, State
@@ -168,8 +169,9 @@ def pace(store: Store) -> Mapping[str, float]:
     """Pixels that a network took in per second of one worker, by model, over the latest 200
     results. Of a picture that went through it once, those are the original's.
 
-    A model that has no result yet is not in it.
+    A model that has no result yet is in it only if a worker that is alive has measured it.
     """
+    measured = workers.measured_pace(store)
     with store.reading() as rows:
         done = rows.execute(
             select(Job.model, Job.started_at, Job.finished_at, Job.report, File.width, File.height)
@@ -185,7 +187,8 @@ def pace(store: Store) -> Mapping[str, float]:
         pixels[job.model] = pixels.get(job.model, 0) + taken_in
         took = (job.finished_at - job.started_at).total_seconds()
         seconds[job.model] = seconds.get(job.model, 0) + took
-    return {model: pixels[model] / seconds[model] for model in pixels if seconds[model] > 0}
+    done_here = {model: pixels[model] / seconds[model] for model in pixels if seconds[model] > 0}
+    return measured | done_here
 
 
 def _passes(report: Mapping[str, Any]) -> int:

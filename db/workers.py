@@ -8,7 +8,7 @@ which is in the leases of the jobs.
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
 from db.store import Store
 from db.upkeep import Worker
@@ -34,6 +34,14 @@ def seen(store: Store, worker_id: UUID, model: str | None = None) -> None:
         rows.execute(update(Worker).where(Worker.id == worker_id).values(**values))
 
 
+def paced(store: Store, worker_id: UUID, model: str, pace: float) -> None:
+    """The worker has measured how many pixels `model` takes in per second."""
+    with store.writing() as rows:
+        rows.execute(
+            update(Worker).where(Worker.id == worker_id).values(paced_model=model, pace=pace)
+        )
+
+
 def sign_off(store: Store, worker_id: UUID) -> None:
     """The worker has left in order."""
     with store.writing() as rows:
@@ -42,6 +50,21 @@ def sign_off(store: Store, worker_id: UUID) -> None:
 
 def count_alive(store: Store) -> int:
     """Workers that were seen within the last minute."""
-    since = store.clock.now() - MISSED_AFTER
     with store.reading() as rows:
-        return rows.scalar(select(func.count()).where(Worker.seen_at > since)) or 0
+        return rows.scalar(select(func.count()).where(_is_alive(store))) or 0
+
+
+def measured_pace(store: Store) -> dict[str, float]:
+    """Pixels that a network took in per second as the workers that are alive began, by model."""
+    pace = func.min(Worker.pace).label("pace")
+    with store.reading() as rows:
+        found = rows.execute(
+            select(Worker.paced_model, pace)
+            .where(_is_alive(store), Worker.paced_model.is_not(None))
+            .group_by(Worker.paced_model)
+        )
+        return {row.paced_model: row.pace for row in found}
+
+
+def _is_alive(store: Store) -> ColumnElement[bool]:
+    return Worker.seen_at > store.clock.now() - MISSED_AFTER

@@ -1,4 +1,4 @@
-"""How long pictures will take, as far as this machine's own results tell.
+"""How long pictures will take, by this machine's own results or what a worker measured first.
 
 Knows rates and what waits already. Says nothing where nothing was measured: that is for people to
 hear, and the limits have their own, careful guesses.

@@ -29,11 +29,14 @@ class Express:
         """`next_job()` does one job of `KINDS`, and is false when there is none."""
         self._store = store
         self._next_job = next_job
+        self._at_first: Callable[[], None] | None = None
         self._leaving = threading.Event()
         # A daemon: what does not come back in time must not keep the process.
         self._thread = threading.Thread(target=self._run, name="express", daemon=True)
 
-    def start(self) -> None:
+    def start(self, at_first: Callable[[], None] | None = None) -> None:
+        """`at_first()` is called once, before all jobs, and raises nothing."""
+        self._at_first = at_first
         self._thread.start()
 
     def leave(self, within: float) -> None:
@@ -43,6 +46,8 @@ class Express:
             self._thread.join(max(0.0, within))
 
     def _run(self) -> None:
+        if self._at_first:
+            self._at_first()
         while not self._leaving.wait(_LOOK_EVERY):
             try:
                 # Asked first, because claiming takes the lock that everybody writes under.

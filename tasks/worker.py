@@ -16,6 +16,10 @@ from db import waiting, workers
 from db.clock import Readers
 from db.errors import StoreError
 from db.store import Store
+from db.work import Kind
+from inference.errors import Canceled, EngineError
+from inference.installed import ModelFolder
+from tasks import pacing
 from tasks.crew import Crew
 from tasks.express import KINDS, Express
 from tasks.service import Service
@@ -79,15 +83,17 @@ class _Worker:
         self._ids = [workers.register(store, str(engine.device)) for _ in range(at_once)]
         # Where pictures take turns on the device anyway, one engine is enough. On a CPU a turn may
         # be a whole picture, so what is ahead of the queue has an engine of its own.
+        light = engine if engine.at_once > 1 else new_engine(min(warm_bytes, _WARM_AHEAD))
         ahead = Upscaler(
             store,
-            engine if engine.at_once > 1 else new_engine(min(warm_bytes, _WARM_AHEAD)),
+            light,
             self._ids[0],
             lambda: time.monotonic() > self._leave_at,
             KINDS,
             conversions=Room(most_pixels, budget),
         )
         self._express = Express(store, ahead.upscale_next)
+        self._light = light
 
         upscalers = [
             Upscaler(store, engine, worker_id, lambda: time.monotonic() > self._leave_at)
@@ -106,8 +112,11 @@ class _Worker:
 
     def run(self, service: Service) -> int:
         consumer = service.queue.consumer(_STOP_WITHIN)
+        # Where results tell, or will soon, it would only be in somebody's way.
+        is_idle = not waiting.is_any_queued(service.store, tuple(Kind))
+        must_measure = is_idle and pacing.lightest(waiting.pace(service.store)) is None
         consumer.start()
-        self._express.start()
+        self._express.start((lambda: self._measure(service.store)) if must_measure else None)
         # After `start`, which installs huey's: those would drop the running task.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._leave)
@@ -134,6 +143,23 @@ class _Worker:
             workers.sign_off(service.store, worker_id)
         log.info("worker_left", extra={"worker": str(self._ids[0])})
         return 1 if deleted else 0
+
+    def _measure(self, store: Store) -> None:
+        """See how fast this machine is."""
+        try:
+            model = pacing.lightest(ModelFolder(self._settings.models_dir).names())
+            if model is None:
+                return
+            pace = pacing.measure(self._light, model, self._leaving.is_set)
+            for worker_id in self._ids:
+                workers.paced(store, worker_id, model.name, pace)
+            log.info("worker_paced", extra={"model": model.name, "pixels_per_second": round(pace)})
+        except Canceled:
+            pass  # asked to leave
+        except (EngineError, StoreError) as error:
+            log.warning("worker_not_paced", extra={"code": error.code})
+        except Exception:
+            log.exception("worker_not_paced")
 
     def _leave(self, *_: object) -> None:
         self._leave_at = min(self._leave_at, time.monotonic() + FINISH_WITHIN)

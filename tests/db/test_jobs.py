@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select
 from sqlalchemy.dialects import postgresql
 
-from db import batches, counts, jobs, recovery, views, waiting
+from db import batches, counts, jobs, recovery, views, waiting, workers
 from db.errors import DamagedFile, Gone, JobCanceled, LeaseLost
 from db.outcomes import Failure
 from db.people import User
@@ -491,6 +491,23 @@ def test_pace_is_pixels_per_second_of_what_was_done(store, machine):
     claim = a_claim(store)
     machine.passes(seconds=4)
     jobs.finish(store, claim, [kept(store, b"big", Role.RESULT)], {}, 9)
+    assert waiting.pace(store) == {"realesrgan-x4plus": 300.0}
+
+
+def test_until_there_are_results_what_living_workers_measured_is_the_pace(store, machine):
+    slow, quick = workers.register(store, "cpu"), workers.register(store, "cuda")
+    workers.paced(store, quick, "realesrgan-x4plus", 9000.0)
+    workers.paced(store, slow, "realesrgan-x4plus", 2000.0)
+    workers.paced(store, workers.register(store, "cpu"), "another", 10.0)
+    assert waiting.pace(store) == {"realesrgan-x4plus": 2000.0, "another": 10.0}
+
+    a_batch(store)
+    claim = a_claim(store)
+    machine.passes(seconds=4)
+    jobs.finish(store, claim, [kept(store, b"big", Role.RESULT)], {}, 9)
+    assert waiting.pace(store) == {"realesrgan-x4plus": 300.0, "another": 10.0}
+
+    machine.passes(seconds=120)
     assert waiting.pace(store) == {"realesrgan-x4plus": 300.0}
 
 

@@ -15,12 +15,14 @@ from db.work import Batch, Job, State
 from inference import gathering
 from inference.network import Network
 from inference.options import Options
+from tasks import estimates, pacing
 from tasks import worker as worker_module
 from tasks.service import Service
 from tasks.submissions import Upload, submit_batch
+from tasks.trying import submit_try
 from tasks.worker import _Worker
 from tests.tasks.conftest import Submit
-from tests.tasks.pictures import picture
+from tests.tasks.pictures import FAST, picture
 
 SLOW = "realesrgan-x4plus-anime-6b"
 PATIENCE = 60.0
@@ -170,3 +172,51 @@ def test_asked_to_leave_it_hands_back_all_that_it_has(
     assert {tuple(one) for one in held} == {(0, 0)}
     assert not running.service.store.blobs.abandoned()
     batches.cancel(running.service.store, batch_id, ada)
+
+
+def test_without_results_it_measures_one_network_and_all_have_an_estimate(
+    running: Running, ada: UUID
+) -> None:
+    seen: list[estimates.Forecast] = []
+
+    def is_measured() -> bool:
+        seen.append(estimates.forecast(running.service, ada, 1))
+        return bool(seen[-1].rates)
+
+    running.work_until(is_measured)
+
+    rates = seen[-1].rates
+    assert rates[FAST].measured
+    assert 1_000 < rates[FAST].pixels < 1e9
+    assert rates[SLOW].pixels < rates[FAST].pixels
+    assert running.jobs() == []
+
+
+@pytest.mark.parametrize("known", ["results", "waiting"])
+def test_it_does_not_measure_what_results_tell_or_will_tell(
+    running: Running, ada: UUID, submit: Submit, monkeypatch: pytest.MonkeyPatch, known: str
+) -> None:
+    measured: list[object] = []
+    monkeypatch.setattr(pacing, "measure", lambda *_: measured.append(1) or 1.0)
+    if known == "results":
+        other = workers.register(running.service.store, "cpu")
+        workers.paced(running.service.store, other, FAST, 300.0)
+    else:
+        submit(ada)
+
+    running.work_until(lambda: State.QUEUED not in running.states())
+    running.worker._express.leave(5)
+
+    assert not measured
+
+
+def test_what_cannot_be_measured_keeps_the_lane_from_nothing(
+    running: Running, ada: UUID, upload: Callable[..., Upload], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> float:
+        submit_try(running.service, ada, upload(), [FAST])
+        raise MemoryError
+
+    monkeypatch.setattr(pacing, "measure", fails)
+
+    running.work_until(lambda: running.states() == [State.SUCCEEDED])

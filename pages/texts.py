@@ -278,6 +278,7 @@ TEXTS: Mapping[str, str] = {
     "draft.looking": "looking at it",
     "draft.sending": "sending, {percent} %",
     "draft.sent": "sent",
+    "draft.moves": "An animation: its first frame is upscaled.",
     "draft.remove": "Remove",
     "draft.try": "Try a spot",
     "draft.most": "{pictures} is the most that one batch may have; hand this one in afterwards.",

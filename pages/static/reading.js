@@ -3,14 +3,19 @@
 import { kindOf } from "./words.js";
 
 const EDGE = 192;
+const HEAD = 65_536; // bytes, in which an animation says that it is one
 
-/** `{kind, bytes, width, height, broken, clear, thumb}`: as `refusal` wants it. Sizes as the picture
- * is seen, its orientation applied; null where it cannot be read. `clear`: parts of it are certainly
- * transparent; what is not seen in the small copy is for the server to find. Never throws. */
+/** `{kind, bytes, width, height, broken, clear, moves, thumb}`: as `refusal` wants it. Sizes as the
+ * picture is seen, its orientation applied; null where it cannot be read. `clear`: parts of it are
+ * certainly transparent; what is not seen in the small copy is for the server to find. `moves`: it is
+ * an animation. Never throws. */
 export async function look(file, limits) {
-  const facts = { kind: null, bytes: file.size, width: null, height: null, broken: false, clear: false, thumb: null };
+  const facts = { kind: null, bytes: file.size, width: null, height: null, broken: false, clear: false };
+  Object.assign(facts, { moves: false, thumb: null });
   try {
-    facts.kind = kindOf(new Uint8Array(await file.slice(0, 12).arrayBuffer()));
+    const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
+    facts.kind = kindOf(head);
+    facts.moves = isAnimation(head, facts.kind);
   } catch {
     return facts; // a folder, or a file that is gone meanwhile
   }
@@ -30,6 +35,13 @@ export async function look(file, limits) {
     URL.revokeObjectURL(address);
   }
   return facts;
+}
+
+// The flag of WebP's extended header; APNG's chunk, which comes before the pixels.
+function isAnimation(head, kind) {
+  const text = new TextDecoder("latin1").decode(head);
+  if (kind === "webp") return text.startsWith("VP8X", 12) && Boolean(head[20] & 2);
+  return kind === "png" && text.split("IDAT")[0].includes("acTL");
 }
 
 // Not `picture.decode()`: that would decode pictures of any size.

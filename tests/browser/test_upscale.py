@@ -102,6 +102,29 @@ def test_what_cannot_be_done_says_why_and_a_button_mends_it(visit: Visit) -> Non
     expect(page.get_by_role("button", name="Upscale 2 pictures")).to_be_enabled()
 
 
+@pytest.mark.parametrize("kind", ["webp", "png"])
+def test_of_an_animation_it_is_said_that_its_first_frame_is_upscaled(
+    visit: Visit, at_work: None, kind: str
+) -> None:
+    page = visit()
+    frames = [Image.new("RGB", (16, 12), colour) for colour in ("red", "blue")]
+    moving, still = io.BytesIO(), io.BytesIO()
+    frames[0].save(moving, kind, save_all=True, append_images=frames[1:], duration=100)
+    frames[0].save(still, kind)
+    lay(page, file(f"moving.{kind}", moving.getvalue()), file(f"still.{kind}", still.getvalue()))
+
+    cards = page.locator(".draft .card")
+    expect(cards.nth(0)).to_contain_text("An animation: its first frame is upscaled.")
+    expect(cards.nth(1).locator(".told")).to_have_text("")
+
+    choose(page, "Anime video, fastest", "2×")
+    page.get_by_role("button", name="Upscale").click()
+    cards = page.locator(".batch .card.succeeded")
+    expect(cards).to_have_count(2, timeout=30_000)
+    expect(cards.nth(0)).to_contain_text("its first frame was used")
+    expect(cards.nth(1).locator(".told")).to_have_text("")
+
+
 def test_the_model_is_the_best_that_takes_less_than_two_minutes_until_one_is_chosen(
     visit: Visit,
 ) -> None:

@@ -10,8 +10,16 @@ const HEAD = 65_536; // bytes, in which an animation says that it is one
  * certainly transparent; what is not seen in the small copy is for the server to find. `moves`: it is
  * an animation. Never throws. */
 export async function look(file, limits) {
-  const facts = { kind: null, bytes: file.size, width: null, height: null, broken: false, clear: false };
-  Object.assign(facts, { moves: false, thumb: null });
+  const facts = {
+    kind: null,
+    bytes: file.size,
+    width: null,
+    height: null,
+    broken: false,
+    clear: false,
+    moves: false,
+    thumb: null,
+  };
   try {
     const head = new Uint8Array(await file.slice(0, HEAD).arrayBuffer());
     facts.kind = kindOf(head);

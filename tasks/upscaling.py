@@ -12,12 +12,13 @@ from uuid import UUID
 
 import torch
 
-from db import files, jobs, workers
+from db import files, jobs, waiting, workers
 from db.errors import DamagedFile, Gone, JobCanceled, LeaseLost, StoreError
 from db.outcomes import Failure
 from db.store import Store
 from db.work import Kind, Role
 from inference import memory
+from inference.allocator import give_back_freed_memory, kept_memory
 from inference.engine import Engine
 from inference.errors import Canceled, EngineError, ModelUnavailable, OutOfMemory
 from inference.pyramid import Previews
@@ -26,6 +27,9 @@ from tasks.conversion import Room
 from tasks.heartbeat import Heartbeat
 
 log = logging.getLogger(__name__)
+
+_KEPT_AT_REST = 512_000_000
+"""Bytes that a process without anything to do may have for its next picture."""
 
 # What another attempt may mend: memory that others took, a model that is being fetched.
 _PASSING = (OutOfMemory, ModelUnavailable)
@@ -75,6 +79,8 @@ class Upscaler:
             else:
                 log.info("job_succeeded", extra={"job": str(claim.job_id)})
         workers.seen(self._store, self._worker_id, claim.model)
+        if kept_memory() > _KEPT_AT_REST and not waiting.is_any_queued(self._store, self._kinds):
+            give_back_freed_memory()
         return True
 
     def _do(self, claim: jobs.Claim, heartbeat: Heartbeat) -> None:

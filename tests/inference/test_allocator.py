@@ -65,5 +65,36 @@ def test_gaps_between_what_is_still_used_go_back_to_the_kernel() -> None:
     assert int(done.stdout) > 80_000_000  # of 100 MB, but for pages that are half in use
 
 
+_IN_A_THREAD = """
+import resource, threading
+import torch
+from inference.allocator import keep_freed_memory
+
+keep_freed_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def work():
+    for _ in range(10):  # until gaps that are large enough have settled
+        torch.ones(30_000_000)
+    before = faults()
+    for _ in range(10):
+        torch.ones(30_000_000)
+    print(faults() - before)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="there is nothing to set")
+def test_another_thread_than_the_first_keeps_what_it_frees_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _IN_A_THREAD], capture_output=True, text=True, check=True
+    )
+
+    # 120 MB are 29,297 pages, each time, where they are asked for anew.
+    assert int(done.stdout) < 29_000
+
+
 def test_it_is_never_negative() -> None:
     assert kept_memory() >= 0

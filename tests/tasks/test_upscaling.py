@@ -18,7 +18,7 @@ from inference.errors import OutOfMemory
 from inference.options import Options
 from inference.pyramid import PyramidReader
 from inference.weights import ModelStore
-from tasks import heartbeat
+from tasks import heartbeat, upscaling
 from tasks.service import Service
 from tasks.submissions import Upload, submit_batch
 from tasks.upscaling import Upscaler
@@ -303,3 +303,26 @@ def test_models_stay_loaded_for_the_next_job(
     assert worker.work() == 2
     assert loads == [FAST]
     assert worker.engine.loaded == (FAST,)
+
+
+@pytest.mark.parametrize(("kept", "times"), [(600_000_000, 1), (400_000_000, 0)])
+def test_much_memory_is_given_back_once_nothing_waits(
+    worker: Worker,
+    ada: UUID,
+    submit: Submit,
+    monkeypatch: pytest.MonkeyPatch,
+    kept: int,
+    times: int,
+) -> None:
+    given: list[list[State]] = []
+    batch_id = submit(ada, 2)
+
+    def give_back() -> None:
+        given.append([job.state for job in views.show(worker.service.store, batch_id, ada).jobs])
+
+    monkeypatch.setattr(upscaling, "kept_memory", lambda: kept)
+    monkeypatch.setattr(upscaling, "give_back_freed_memory", give_back)
+
+    worker.work()
+
+    assert given == [[State.SUCCEEDED] * 2] * times

@@ -32,6 +32,11 @@ class Company:
                 self._gone += 1
                 self._changed.notify_all()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is here."""
+        return not self._here
+
     def has_thinned(self, check: Callable[[], None]) -> bool:
         """Wait until somebody else has left; false, at once, where nobody else is here or all
         others wait like this. To be called by who has entered.

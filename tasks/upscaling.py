@@ -19,6 +19,7 @@ from db.store import Store
 from db.work import Kind, Role
 from inference import memory
 from inference.allocator import give_back_freed_memory, kept_memory
+from inference.company import Company
 from inference.engine import Engine
 from inference.errors import Canceled, EngineError, ModelUnavailable, OutOfMemory
 from inference.pyramid import Previews
@@ -53,15 +54,17 @@ class Upscaler:
         is_leaving: Callable[[], bool],
         kinds: Collection[Kind] = (Kind.UPSCALE,),
         conversions: Room = Room(),  # noqa: B008  frozen
+        company: Company | None = None,
     ) -> None:
         """`is_leaving()` says that the worker was asked to go and can wait no longer. Jobs of other
-        `kinds` are left to others."""
+        `kinds` are left to others. `company` are the upscalers of this process that have a job."""
         self._store = store
         self._engine = engine
         self._worker_id = worker_id
         self._is_leaving = is_leaving
         self._kinds = kinds
         self._room = conversions
+        self._company = company or Company()
 
     def upscale_next(self) -> bool:
         """Do the job whose turn it is; false when there is none."""
@@ -69,7 +72,7 @@ class Upscaler:
         if claim is None:
             return False
         log.info("job_claimed", extra={"job": str(claim.job_id)})
-        with Heartbeat(self._store, claim) as heartbeat:
+        with self._company.entered(), Heartbeat(self._store, claim) as heartbeat:
             try:
                 self._do(claim, heartbeat)
             except (Canceled, JobCanceled, LeaseLost):
@@ -79,9 +82,15 @@ class Upscaler:
             else:
                 log.info("job_succeeded", extra={"job": str(claim.job_id)})
         workers.seen(self._store, self._worker_id, claim.model)
-        if kept_memory() > _KEPT_AT_REST and not waiting.is_any_queued(self._store, self._kinds):
-            give_back_freed_memory()
+        self._rest()
         return True
+
+    def _rest(self) -> None:
+        """Give memory back where nobody in this process needs it soon."""
+        if not self._company.is_empty or kept_memory() <= _KEPT_AT_REST:
+            return
+        if not waiting.is_any_queued(self._store, tuple(Kind)):
+            give_back_freed_memory()
 
     def _do(self, claim: jobs.Claim, heartbeat: Heartbeat) -> None:
         if claim.kind is not Kind.CONVERT:

@@ -55,6 +55,7 @@ class _Worker:
         beside each other as the device takes."""
         # Here, and not above: neither the web process nor the scheduler may import torch.
         from inference.allocator import keep_freed_memory
+        from inference.company import Company
         from inference.engine import Engine
         from inference.threads import keep_to_own_cores
         from inference.weights import ModelStore
@@ -83,6 +84,7 @@ class _Worker:
         self._ids = [workers.register(store, str(engine.device)) for _ in range(at_once)]
         # Where pictures take turns on the device anyway, one engine is enough. On a CPU a turn may
         # be a whole picture, so what is ahead of the queue has an engine of its own.
+        company = Company()
         light = engine if engine.at_once > 1 else new_engine(min(warm_bytes, _WARM_AHEAD))
         ahead = Upscaler(
             store,
@@ -91,12 +93,19 @@ class _Worker:
             lambda: time.monotonic() > self._leave_at,
             KINDS,
             conversions=Room(most_pixels, budget),
+            company=company,
         )
         self._express = Express(store, ahead.upscale_next)
         self._light = light
 
         upscalers = [
-            Upscaler(store, engine, worker_id, lambda: time.monotonic() > self._leave_at)
+            Upscaler(
+                store,
+                engine,
+                worker_id,
+                lambda: time.monotonic() > self._leave_at,
+                company=company,
+            )
             for worker_id in self._ids
         ]
         if at_once > 1:

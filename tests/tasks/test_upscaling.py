@@ -13,6 +13,7 @@ from db import batches, counts, files, recovery, views, workers
 from db.errors import StorageFull
 from db.upkeep import Metric
 from db.work import Role, State
+from inference.company import Company
 from inference.engine import Engine
 from inference.errors import OutOfMemory
 from inference.options import Options
@@ -326,3 +327,26 @@ def test_much_memory_is_given_back_once_nothing_waits(
     worker.work()
 
     assert given == [[State.SUCCEEDED] * 2] * times
+
+
+def test_nothing_is_given_back_while_somebody_else_is_at_work(
+    worker: Worker, ada: UUID, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[None] = []
+    monkeypatch.setattr(upscaling, "kept_memory", lambda: 600_000_000)
+    monkeypatch.setattr(upscaling, "give_back_freed_memory", lambda: given.append(None))
+    company = Company()
+    store = worker.service.store
+    beside = Upscaler(
+        store, worker.engine, workers.register(store, "cpu"), lambda: False, company=company
+    )
+    submit(ada, 2)
+
+    with company.entered():
+        beside.upscale_next()
+        beside.upscale_next()
+    assert not given
+
+    submit(ada)
+    beside.upscale_next()
+    assert len(given) == 1

@@ -3,7 +3,7 @@
 Knows numbers. What they are comes from the settings; what waits already, from the rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -92,10 +92,11 @@ def check_uploads_open(store: Store) -> None:
         )
 
 
-def expected_wait(store: Store, user_id: UUID, new_jobs: int) -> timedelta:
+def expected_wait(
+    store: Store, user_id: UUID, new_jobs: int, pace: Mapping[str, float]
+) -> timedelta:
     """How long until the last of `new_jobs` jobs of this user would be begun, as things stand."""
     before = waiting.backlog(store, user_id, new_jobs)
-    pace = waiting.pace(store)
     seconds = sum(
         pixels / pace.get(model, _UNKNOWN_PACE) for model, pixels in before.pixels.items()
     )
@@ -112,8 +113,9 @@ def check_wait(
 ) -> None:
     """Raise `QueueTooLong`, with the estimate, when the batch's last job would start too late; with
     `expires_at`, `TooLateForAll` when it would not be done by then."""
-    pace = waiting.pace(store).get(model, _UNKNOWN_PACE)
-    begun = expected_wait(store, user_id, len(own_pixels))
+    paces = waiting.pace(store)
+    pace = paces.get(model, _UNKNOWN_PACE)
+    begun = expected_wait(store, user_id, len(own_pixels), paces)
     wait = begun + timedelta(seconds=sum(own_pixels[:-1]) / pace)
     if wait > LONGEST_WAIT:
         raise QueueTooLong(

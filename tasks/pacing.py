@@ -16,8 +16,8 @@ from inference.options import Options
 if TYPE_CHECKING:
     from inference.engine import Engine
 
-_SIDES = (64, 128, 256)
-"""Pixels. The first run also loads the network and checks its precisions."""
+_SIDES = (128, 256)
+"""Pixels of the pictures that are measured, the second where the first was too quick to tell."""
 
 _LONG_ENOUGH = 0.25
 """Seconds: what a run takes beside the network counts little then, and nobody waits for long."""
@@ -31,15 +31,21 @@ def lightest(models: Collection[str]) -> catalog.Model | None:
 
 def measure(engine: "Engine", model: catalog.Model, should_stop: Callable[[], bool]) -> float:
     """Pixels that it takes in per second. Raises what `Engine.upscale` raises."""
-    options = Options(model=model.name, scale=model.scale, output_format="png")
-    pace = 0.0
+    _seconds(engine, model, 64, should_stop)  # loads the network, and checks its precisions
     for side in _SIDES:
-        source = io.BytesIO()
-        Image.radial_gradient("L").resize((side, side)).convert("RGB").save(source, "PNG")
-        begun = time.perf_counter()
-        engine.upscale(source, io.BytesIO(), options, should_stop=should_stop)
-        seconds = time.perf_counter() - begun
-        pace = side * side / seconds
-        if side > _SIDES[0] and seconds > _LONG_ENOUGH:
+        seconds = _seconds(engine, model, side, should_stop)
+        if seconds > _LONG_ENOUGH:
             break
-    return pace
+    return side * side / seconds
+
+
+def _seconds(
+    engine: "Engine", model: catalog.Model, side: int, should_stop: Callable[[], bool]
+) -> float:
+    """What a square picture takes."""
+    source = io.BytesIO()
+    Image.radial_gradient("L").resize((side, side)).convert("RGB").save(source, "PNG")
+    options = Options(model=model.name, scale=model.scale, output_format="png")
+    begun = time.perf_counter()
+    engine.upscale(source, io.BytesIO(), options, should_stop=should_stop)
+    return time.perf_counter() - begun

@@ -64,7 +64,7 @@ export class BatchCards {
       to: job.state === "failed" || job.state === "canceled" ? null : to && size(to.width, to.height),
       share: job.state === "running" ? share(job) : null,
       note: note(job, batch.expires_at, now),
-      told: job.report?.notes?.join(" "),
+      remark: job.report?.notes?.join(" "),
       actions: this.#actions(batch, job, now),
     };
   }

@@ -10,16 +10,16 @@ export class Card {
     this.size = make("span.size", {}, make("span"), make("i", { "aria-hidden": "true" }, "→"), make("em"));
     this.bar = make("progress", { max: 1, "aria-label": t("card.progress", { name }) });
     this.note = make("span.note");
-    this.told = make("span.told");
+    this.remark = make("span.remark");
     this.acts = make("div.acts");
     const title = make("b", { title: name }, name);
-    const body = make("div.body", {}, title, this.size, this.bar, this.note, this.told);
+    const body = make("div.body", {}, title, this.size, this.bar, this.note, this.remark);
     this.element = make("li.card", {}, this.picture, body, this.acts);
   }
 
-  /** `from` and `to` are sizes in words; `share` from 0 to 1 shows the line, null hides it; `told` is
-   * what else there is to know. */
-  show({ state, thumb, from, to, share = null, note, told = "", actions }) {
+  /** `from` and `to` are sizes in words; `share` from 0 to 1 shows the line, null hides it; `remark`
+   * is what else there is to know. */
+  show({ state, thumb, from, to, share = null, note, remark = "", actions }) {
     set(this.element, { class: `card ${state}` });
     this.#picture(thumb);
     const [before, , after] = this.size.children;
@@ -30,7 +30,7 @@ export class Card {
     this.bar.hidden = share === null;
     if (share !== null) this.bar.value = share;
     write(this.note, note);
-    write(this.told, told);
+    write(this.remark, remark);
     offer(this.acts, actions.map((each) => ({ name: this.name, ...each })));
   }
 

@@ -104,7 +104,7 @@ class Picture {
       to: this.refusal ? "—" : to && size(to.width, to.height),
       share: this.sent,
       note: this.refusal?.sentence ?? this.#note(order),
-      told: this.facts?.moves && !this.refusal ? t("draft.moves") : "",
+      remark: this.facts?.moves && !this.refusal ? t("draft.moves") : "",
       actions: [...this.#actions()],
     });
   }

@@ -115,14 +115,14 @@ def test_of_an_animation_it_is_said_that_its_first_frame_is_upscaled(
 
     cards = page.locator(".draft .card")
     expect(cards.nth(0)).to_contain_text("An animation: its first frame is upscaled.")
-    expect(cards.nth(1).locator(".told")).to_have_text("")
+    expect(cards.nth(1).locator(".remark")).to_have_text("")
 
     choose(page, "Anime video, fastest", "2×")
     page.get_by_role("button", name="Upscale").click()
     cards = page.locator(".batch .card.succeeded")
     expect(cards).to_have_count(2, timeout=30_000)
     expect(cards.nth(0)).to_contain_text("its first frame was used")
-    expect(cards.nth(1).locator(".told")).to_have_text("")
+    expect(cards.nth(1).locator(".remark")).to_have_text("")
 
 
 def test_the_model_is_the_best_that_takes_less_than_two_minutes_until_one_is_chosen(

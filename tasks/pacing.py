@@ -16,11 +16,11 @@ from inference.options import Options
 if TYPE_CHECKING:
     from inference.engine import Engine
 
-_SIDES = (128, 256)
-"""Pixels of the pictures that are measured, the second where the first was too quick to tell."""
+_SIDES = (128, 256, 256, 256)
+"""Pixels of the pictures that are measured."""
 
-_LONG_ENOUGH = 0.25
-"""Seconds: what a run takes beside the network counts little then, and nobody waits for long."""
+_LONG_ENOUGH = 1.5
+"""Seconds, after which no further one is begun."""
 
 
 def lightest(models: Collection[str]) -> catalog.Model | None:
@@ -30,13 +30,17 @@ def lightest(models: Collection[str]) -> catalog.Model | None:
 
 
 def measure(engine: "Engine", model: catalog.Model, should_stop: Callable[[], bool]) -> float:
-    """Pixels that it takes in per second. Raises what `Engine.upscale` raises."""
+    """Pixels that it takes in per second, at best: other processes may be starting, too. Raises
+    what `Engine.upscale` raises."""
     _seconds(engine, model, 64, should_stop)  # loads the network, and checks its precisions
+    pace = spent = 0.0
     for side in _SIDES:
         seconds = _seconds(engine, model, side, should_stop)
-        if seconds > _LONG_ENOUGH:
+        pace = max(pace, side * side / seconds)
+        spent += seconds
+        if spent > _LONG_ENOUGH:
             break
-    return side * side / seconds
+    return pace
 
 
 def _seconds(
